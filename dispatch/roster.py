@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who works where: the machine's records of slots, workers and attempts, and how long each may stay silent.
+
+Owns the records' shape and the deadlines; changes nothing by itself: only the machine writes here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .model import Fault, Limits, Picture, Slot
+
+
+class WorkerState(StrEnum):
+    """The life of one background Blender, in order."""
+
+    STARTING = "starting"
+    """Spawned; has not said hello."""
+    LOADING = "loading"
+    """Told what to load."""
+    READY = "idle"
+    """Loaded; renders whenever it holds a begun attempt."""
+    LEAVING = "leaving"
+    """Asked to finish what it has begun and go."""
+    KILLED = "killed"
+    UNKILLABLE = "unkillable"
+    """Did not die; its slot is lost until the job ends."""
+    GONE = "gone"
+
+
+AT_WORK = (WorkerState.STARTING, WorkerState.LOADING, WorkerState.READY)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try of one task by one worker."""
+
+    id: int
+    task: int
+    begun: bool = False
+    pictures: tuple[Picture, ...] | None = None
+    """What it was allowed to put in place; None: still renders."""
+    sample: int = 0
+    samples: int = 0
+    begun_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Worker:
+    id: int
+    slot: SlotRecord
+    since: float
+    """When it last changed its state or moved on with its tasks."""
+    state: WorkerState = WorkerState.STARTING
+    pid: int = 0
+    hand: dict[int, Attempt] = field(default_factory=dict)
+    """Attempts that it holds, in the order they were handed out."""
+    finished: int = 0
+    sentence: tuple[Fault, str] | None = None
+    """Why it was killed, or why it says that it cannot go on; None: not by us."""
+    dismissed: bool = False
+    """Killed because the job stops: its end is nobody's fault."""
+
+    def in_frame(self) -> Attempt | None:
+        """The attempt that renders now."""
+        return next((a for a in self.hand.values() if a.begun and a.pictures is None), None)
+
+
+@dataclass(slots=True)
+class SlotRecord:
+    slot: Slot
+    worker: Worker | None = None
+    deaths: float = 0.0
+    """Blame for workers that ended without finishing a task, in a row (`faults.Rule.slot`)."""
+    not_before: float = 0.0
+    closed: str = ""
+    """Why no worker is started here any more; empty: open."""
+
+
+def patience(worker: Worker, limits: Limits, gigabytes: float, usual: float) -> tuple[float, Fault, str]:
+    """Return how many seconds of silence this worker may have in its state, and what it means when they are over.
+
+    Args:
+        gigabytes: size of the .blend file.
+        usual: 95th percentile of the job's task times in seconds, 0 while unknown.
+    """
+    match worker.state:
+        case WorkerState.STARTING:
+            return limits.start, Fault.CANNOT_START, "Blender did not answer after its start"
+        case WorkerState.LOADING:
+            return limits.load + limits.load_per_gb * gigabytes, Fault.HANG, "Blender did not finish loading the scene"
+        case WorkerState.KILLED:
+            return limits.die, Fault.HANG, "the process does not die"
+        case WorkerState.LEAVING if not worker.hand:
+            return limits.leave, Fault.HANG, "Blender did not end when asked"
+    if worker.finished == 0:
+        return max(limits.first, limits.task), Fault.HANG, "no sign of life in its first frame"
+    return max(limits.task, limits.task_factor * usual), Fault.HANG, "no sign of life in a frame"
