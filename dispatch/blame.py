@@ -18,6 +18,9 @@ from .roster import AT_WORK, Attempt, SlotRecord, Worker
 if TYPE_CHECKING:
     from .machine import Machine
 
+EVENTS_IN_A_ROW = 3
+"""Machine events without a finished frame in between that are believed."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecentEnd:
@@ -38,6 +41,7 @@ class Blame:
         self._ends: deque[RecentEnd] = deque()
         self._avoid: dict[int, str] = {}
         self._event_at = float("-inf")
+        self._events = 0
         self._unwritten = 0
         self._hold = ""
         self._hold_until = 0.0
@@ -59,7 +63,7 @@ class Blame:
 
     def succeeded(self) -> None:
         """A task was put in place."""
-        self._unwritten = 0
+        self._unwritten = self._events = 0
         if self._hold:
             self._hold, self._hold_pause = "", 0.0
             self._machine.tell("note", "Going on: writing works again.")
@@ -95,7 +99,7 @@ class Blame:
         """A worker ended that was not asked to."""
         machine, rule, record = self._machine, RULES[fault], worker.slot
         current = worker.in_frame()
-        where = f" in task {current.task + 1}" if current else ""
+        where = f" in {machine.label(current.task)}" if current else ""
         machine.tell(
             "warning", f"Worker {worker.id} on {record.slot.name} ended{where}: {fault}{_tail(words)}", once=False
         )
@@ -107,32 +111,38 @@ class Blame:
             self._charge(current.task, record, rule.task, fault, words)
         if rule.card:
             self._strike_cards(at, record.slot, words)
-        if worker.sentence is None:
+        if worker.sentence is None and rule.together:
             self._ends.append(RecentEnd(at, record, rule.slot, current.task if current else None, rule.task))
             self._look_for_machine_event(at)
         if record.deaths >= machine.limits.deaths:
             machine.close(record, f"Blender ended {record.deaths:.0f} times in a row there ({fault}{_tail(words)})")
 
     def _look_for_machine_event(self, at: float) -> None:
-        """Ends of several workers at once (driver reset, sleep, OOM killer) are no fault of frames or cards."""
+        """Ends of several workers at once (driver reset, sleep, OOM killer) are no fault of frames or cards.
+
+        A task that ended two workers is no coincidence, and a machine on which nothing succeeds any more is no event.
+        """
         machine = self._machine
         while self._ends and at - self._ends[0].at > machine.limits.together:
             self._ends.popleft()
+        tasks = Counter(e.task for e in self._ends if e.task is not None)
+        ends = [e for e in self._ends if tasks[e.task] < 2]
         alive = sum(1 for w in machine.workers.values() if w.state in AT_WORK)
-        slots = {id(e.slot) for e in self._ends}
+        slots = {id(e.slot) for e in ends}
         goes_on = at - self._event_at <= machine.limits.together
-        if not goes_on and (len(slots) < 2 or len(slots) < alive):
+        if self._events >= EVENTS_IN_A_ROW or (not goes_on and (len(slots) < 2 or len(slots) < alive)):
             return
         if not goes_on:
+            self._events += 1
+            self._event_at = at
             words = f"{len(slots)} workers ended within {machine.limits.together:.0f} s"
             machine.tell("warning", f"{words}: blaming the machine, not the frames")
-        self._event_at = at
-        for end in self._ends:
+        for end in ends:
             end.slot.deaths = max(0.0, end.slot.deaths - end.deaths)
             end.slot.not_before = at + machine.limits.backoff
             if end.task is not None:
                 machine.ledger.forgive(end.task, end.weight)
-        self._ends.clear()
+            self._ends.remove(end)
 
     # --- tasks ----------------------------------------------------------------------------------------------------
 
@@ -159,7 +169,10 @@ class Blame:
         trouble = machine.ledger.trouble[task]
         machine.ledger.give_up(task)
         machine.record("given up", task=task, tries=trouble.tries, words=trouble.words)
-        machine.tell("error", f"Task {task + 1} is given up after {trouble.tries} tries: {trouble.words}")
+        words = machine.label(task)
+        machine.tell(
+            "error", f"{words[:1].upper()}{words[1:]} is given up after {trouble.tries} tries: {trouble.words}"
+        )
 
     def _pause(self, blame: float) -> float:
         limits = self._machine.limits

@@ -25,14 +25,16 @@ class Rule:
     """Counts against the card; the second one quarantines it."""
     fewer: bool = False
     """Where another slot shares the card (or, out of RAM, the machine), this slot is closed instead of blaming the task."""
+    together: bool = False
+    """Several such ends within seconds are the machine's doing, nobody else's."""
     hold: bool = False
     """Nothing can succeed until somebody mends it: the job is held and tries again by itself."""
 
 
 RULES: dict[Fault, Rule] = {
     Fault.OUT_OF_VRAM: Rule(task=1, slot=1, elsewhere=True, fewer=True),
-    Fault.OUT_OF_RAM: Rule(task=1, slot=1, fewer=True),
-    Fault.LOST_DEVICE: Rule(task=1, slot=1, elsewhere=True, card=True),
+    Fault.OUT_OF_RAM: Rule(task=1, slot=1, fewer=True, together=True),
+    Fault.LOST_DEVICE: Rule(task=1, slot=1, elsewhere=True, card=True, together=True),
     Fault.WRONG_DEVICE: Rule(task=0, slot=2, elsewhere=True),
     Fault.HANG: Rule(task=1, slot=1, elsewhere=True),
     Fault.BAD_OUTPUT: Rule(task=1, slot=0, elsewhere=True),
@@ -42,9 +44,9 @@ RULES: dict[Fault, Rule] = {
     Fault.SCENE: Rule(task=1, slot=2.5),
     Fault.CANNOT_START: Rule(task=0, slot=1),
     # Somebody's kill says little about the frame; the out-of-memory killer looks the same, so it is not free.
-    Fault.KILLED: Rule(task=0.25, slot=0.25),
-    Fault.CRASHED: Rule(task=1, slot=1, elsewhere=True),
-    Fault.UNKNOWN: Rule(task=1, slot=1, elsewhere=True),
+    Fault.KILLED: Rule(task=0.25, slot=0.25, together=True),
+    Fault.CRASHED: Rule(task=1, slot=1, elsewhere=True, together=True),
+    Fault.UNKNOWN: Rule(task=1, slot=1, elsewhere=True, together=True),
 }
 
 CARD_STRIKES = 2

@@ -12,7 +12,7 @@ Rule 5: a task is with at most one worker, and only one attempt of it may ever p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .blame import Blame
 from .events import (
@@ -76,9 +76,12 @@ class Machine:
         retries: int = 3,
         gigabytes: float = 0.0,
         done: Iterable[int] = (),
+        label: Callable[[int], str] = "task {}".format,
     ) -> None:
+        """``label`` names a task for people (``frame 12``); ``gigabytes`` is the scene file's size."""
         self.limits = limits
         self.gigabytes = gigabytes
+        self.label = label
         self.ledger = Ledger(tasks, done)
         self.pace = Pace()
         self.slots = {slot.name: SlotRecord(slot) for slot in slots}
@@ -92,7 +95,7 @@ class Machine:
         self.stopping = False
         self.outcome: Outcome | None = None
         self._blame = Blame(self, retries)
-        self._ever_ready = False
+        self.ever_ready = False
         self._closing = False
         self._attempts = 0
         self._workers = 0
@@ -173,7 +176,7 @@ class Machine:
         if worker.state is not WorkerState.LOADING or not self._right_devices(at, worker, loaded.devices):
             return
         worker.state, worker.since = WorkerState.READY, at
-        self._ever_ready = True
+        self.ever_ready = True
         for warning in loaded.warnings:
             self.tell("warning", warning, once=True)
 
@@ -274,7 +277,7 @@ class Machine:
             worker.slot.worker = None
         self.pace.forget(worker.id)
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
-        self.record("ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
+        self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
         if not asked_to_go and not worker.dismissed:
             self._blame.worker_ended(event.at, worker, fault, words)
         if worker.hand:
@@ -437,7 +440,7 @@ class Machine:
             self.outcome = Outcome.COMPLETE
         elif self.stopping:
             self.outcome = Outcome.STOPPED
-        elif not self._ever_ready and done == self.found:
+        elif not self.ever_ready and done == self.found:
             self.outcome = Outcome.IMPOSSIBLE
         else:
             self.outcome = Outcome.INCOMPLETE
@@ -445,14 +448,22 @@ class Machine:
 
     # --- small words --------------------------------------------------------------------------------------------
 
+    def know_folder(self, folder: str) -> None:
+        """The journal of an earlier run knows this output folder already."""
+        self._folders.add(folder)
+
     def open_slots(self) -> list[SlotRecord]:
         return [r for r in self.slots.values() if not r.closed]
+
+    def held_because(self) -> str:
+        """Why nothing can succeed at present; empty: nothing holds the job."""
+        return self._blame.hold_words
 
     def close(self, record: SlotRecord, why: str, level: str = "error") -> None:
         """Start no more workers in this slot."""
         if not record.closed:
             record.closed = why
-            self.record("closed", slot=record.slot.name, why=why)
+            self.record("slot closed", slot=record.slot.name, why=why)
             if level != "note":
                 self.tell(level, f"{record.slot.name} is left out: {why}")
 

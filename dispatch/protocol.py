@@ -55,6 +55,8 @@ class Configure:
     overwrite: bool
     autoexec: bool
     persistent_data: str = "auto"
+    release_claims_after: float = 0.0
+    """Foreign placeholders older than this many seconds are released and rendered here; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

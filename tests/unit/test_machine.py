@@ -127,6 +127,21 @@ def test_ends_of_several_workers_at_once_blame_no_task_and_no_slot():
     assert any(isinstance(c, Tell) and "blaming the machine" in c.text for c in world.log)
 
 
+def test_a_task_that_ends_two_workers_within_seconds_is_no_machine_event():
+    world = World(tasks=1, slots=2, retries=1, limits=limits(backoff=0.1))
+    for _ in range(30):
+        for worker in list(world.machine.workers):
+            world.start()
+            if world.machine.workers[worker].hand:
+                world.begin(worker)
+                world.feed(WorkerEnded(world.now, worker, Fault.CRASHED, "SIGSEGV"))
+                world.feed(Recovered(world.now, worker, ()))
+        world.tick(1)
+    world.run()
+    assert world.machine.outcome is Outcome.INCOMPLETE
+    assert len(world.handed) == 2
+
+
 def test_a_slot_whose_children_die_at_once_again_and_again_is_closed_and_nothing_renders():
     world = World(tasks=3, slots=1, limits=limits(deaths=3, backoff=0.1))
     for _ in range(20):

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at every file of a job again and says in one sentence what is there.
+
+Owns the comparison of journal and output folder; changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import frames, history, pictures, wording
+from .history import History
+from .model import Job, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    total: int
+    complete: int
+    doubled: int
+    """Frames put in place twice by this job, or rendered although another program was faster."""
+    retried: int
+    given_up: tuple[int, ...]
+    """Frame numbers."""
+    missing: tuple[int, ...]
+    """Frame numbers that were put in place and whose files are gone, changed or broken now."""
+    fewer_files: tuple[int, ...]
+    """Frame numbers that left fewer files than the most frames did."""
+    sentence: str
+
+
+def audit(folder: Path, job: Job, *, look_into: bool) -> Audit:
+    """Compare the journal with the files; ``look_into``: by content and form too, not only by size."""
+    past = history.read(folder / "journal.jsonl")
+    numbers = frames.arrange(frames.parse(job.frames), job.order)
+    good = {t for t, made in past.in_place.items() if made and all(_whole(p, past, t, look_into) for p in made)}
+    usual = Counter(len(made) for made in past.in_place.values()).most_common(1)
+    files = usual[0][0] if usual else 1
+    doubled = sum(1 for t, n in past.commits.items() if n > 1) + len(past.lost)
+    retried = sum(1 for t in good if past.failures[t])
+    given_up = tuple(sorted(numbers[t] for t in past.given_up))
+    missing = tuple(sorted(numbers[t] for t in past.in_place if t not in good))
+    return Audit(
+        total=len(numbers),
+        complete=len(good),
+        doubled=doubled,
+        retried=retried,
+        given_up=given_up,
+        missing=missing,
+        fewer_files=tuple(sorted(numbers[t] for t, made in past.in_place.items() if len(made) < files)),
+        sentence=wording.audit(
+            complete=len(good),
+            total=len(numbers),
+            doubled=doubled,
+            retried=retried,
+            given_up=len(given_up),
+            missing=len(missing),
+        ),
+    )
+
+
+def _whole(picture: Picture, past: History, task: int, look_into: bool) -> bool:
+    # A picture of somebody else that was kept is judged by its form: its content was never ours.
+    if task in past.lost:
+        return pictures.is_whole(Path(picture.path))
+    return history.still_there(picture, look_into=look_into)

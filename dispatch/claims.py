@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claims: the exclusive right to produce the files of one task, and putting them in place.
+
+Owns the way from "may I render this?" to "the picture is there". A final name holds nothing, an empty claim, or a
+whole picture, at any instant and whoever dies.
+
+Overwrite off: a record in the working folder, then a placeholder (an empty file under the final name, as Blender
+makes it), both created exclusively. A plain Blender respects the placeholder. Overwrite on: the record alone; the old
+picture stays until it is replaced.
+
+Before anything is put in place, the owner file and the records are read again: a sleeper whose claims were taken over
+puts nothing in place (`TakenOver`). Between that look and the replacement lies an instant that no file system closes;
+what can happen in it is a frame rendered twice, never a broken or missing one.
+
+Must not decide who is dead (`owners`) nor what a whole picture is (`pictures`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import host, owners, pictures, records
+from .model import DispatchError, Picture
+from .records import Record
+from .working_folder import (
+    CannotWrite,
+    WorkingFolder,
+    cannot_write,
+    create_new,
+    make_folder,
+    make_fresh_folder,
+    remove,
+    remove_tree,
+)
+
+STILL = 60.0
+"""Seconds by the file server's clock for which a foreign file that looks incomplete may still be being written."""
+
+_TRIES = 20
+
+
+class TakenOver(DispatchError):
+    """The claim, or our place in the folder, is no longer ours: somebody else counted us as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """All files of the task are whole pictures (Overwrite off): nothing to render."""
+
+    pictures: tuple[Picture, ...]
+    other_size: tuple[str, ...] = ()
+    """Those that have another size in pixels than this task would give them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Somebody else produces a file of the task, or has claimed it."""
+
+    owner: str
+    """``render7 (pid 4711)``; empty: a plain Blender's placeholder, or a file that is being written."""
+    since: float
+    """Modification time of the claim, seconds since the epoch by the file server's clock."""
+    path: str = ""
+    """The final name it is about."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """The right to produce these files. End it with `commit` or `release`."""
+
+    finals: tuple[Path, ...]
+    owner_id: str
+    attempt: int
+    overwrite: bool
+    kept: tuple[Path, ...] = ()
+    """Finals that are whole already (Overwrite off, other views are missing): `commit` keeps them."""
+    replaces: tuple[Path, ...] = ()
+    """Finals that hold a broken file nobody has written to for a minute: `commit` replaces it. To be journaled."""
+    _held: list[Path] = field(default_factory=list)
+    _placeholders: list[Path] = field(default_factory=list)
+    _temps: set[Path] = field(default_factory=set)
+
+    @property
+    def temp(self) -> Path:
+        """The private folder of this attempt beside the main picture (the last of the finals)."""
+        return self.temp_beside(self.finals[-1])
+
+    def temp_beside(self, final: Path) -> Path:
+        """The private folder of this attempt on the file system of ``final``."""
+        return WorkingFolder(final.parent).temp_of(self.owner_id, self.attempt)
+
+    def commit(self, pairs: Sequence[tuple[Path, Path]]) -> tuple[str, ...]:
+        """Put the temporary files (checked, whole) in place and end the claim.
+
+        Args:
+            pairs: (temporary file, final name); side files first, the main picture last.
+
+        Returns:
+            Final names that held a whole foreign picture (Overwrite off), which was kept.
+
+        Raises:
+            TakenOver: nothing was put in place; the temporary files are gone.
+            CannotWrite: some files may be in place; call `release`.
+        """
+        near = [(self._brought_near(temp, final, f"{n}~"), final) for n, (temp, final) in enumerate(pairs)]
+        for temp, final in near:
+            with _writing(final):
+                host.fsync_file(temp)
+        self.verify()
+        lost = []
+        for temp, final in near:
+            if self._is_foreign_picture(final):
+                lost.append(str(final))
+            else:
+                with _writing(final):
+                    host.replace(temp, final)
+        for folder in dict.fromkeys(final.parent for _, final in pairs):
+            with _writing(folder):
+                host.fsync_folder(folder)
+        self.release()
+        return tuple(lost)
+
+    def verify(self) -> None:
+        """Look whether the claim is still ours.
+
+        Raises:
+            TakenOver: it is not; what was left of it is removed.
+        """
+        for final in self.finals:
+            if not owners.is_here(final.parent, self.owner_id) or not self._is_ours(final):
+                self.release()
+                raise TakenOver(f"The claim of {final} was taken over: this attempt's picture is thrown away.")
+
+    def release(self) -> None:
+        """End the claim: remove its temporary files, its empty placeholders and its records. Never fails."""
+        for temp in self._temps:
+            remove_tree(temp)
+        for final in self._held:
+            file = WorkingFolder(final.parent).record_file(final.name)
+            record = records.read(file)
+            ours = self._is_ours(final)
+            # No record at all: we were buried before we made the placeholder, so nobody else will remove it.
+            if final in self._placeholders and (ours or record is None):
+                records.remove_if_empty(final)
+            if ours:
+                remove(file)
+        self._held.clear()
+
+    def _is_ours(self, final: Path) -> bool:
+        record = records.read(WorkingFolder(final.parent).record_file(final.name))
+        return record is not None and (record.owner, record.attempt) == (self.owner_id, self.attempt)
+
+    def _is_foreign_picture(self, final: Path) -> bool:
+        return not self.overwrite and final in self.finals and pictures.is_whole(final)
+
+    def _brought_near(self, temp: Path, final: Path, name: str) -> Path:
+        """Return the file in our folder beside the final: from there it can be moved in one step."""
+        beside = self.temp_beside(final)
+        if beside in temp.parents:
+            return temp
+        with _writing(final):
+            make_folder(beside)
+            self._temps.add(beside)
+            try:
+                return temp.rename(beside / name)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                return Path(shutil.copyfile(temp, beside / name))
+
+
+def claim(
+    finals: Sequence[Path],
+    owner_id: str,
+    attempt: int,
+    *,
+    overwrite: bool,
+    expected_size: tuple[int, int] | None = None,
+) -> Claim | AlreadyThere | Taken:
+    """Claim the files of one task, all or none. The owner must have joined their folders.
+
+    An older attempt of the same owner at the same files has died: its claim is removed and made anew.
+
+    Args:
+        finals: Final absolute paths in the order of the views; the main picture is the last one.
+        expected_size: Width and height in pixels that the pictures will have.
+
+    Raises:
+        TakenOver: our owner file is not there (any more): `owners.beat` joins again.
+        CannotWrite: the file system refuses, or a final name is a folder; nothing is left behind.
+    """
+    if not overwrite and (there := _already_there(finals, expected_size)):
+        return there
+    mine = Claim(tuple(finals), owner_id, attempt, overwrite)
+    try:
+        for final in mine.finals:
+            if (taken := _take(mine, final)) is not None:
+                mine.release()
+                return taken
+        for folder in dict.fromkeys(mine.temp_beside(final) for final in mine.finals):
+            mine._temps.add(folder)
+            make_fresh_folder(folder)
+    except BaseException:
+        mine.release()
+        raise
+    if len(mine.kept) == len(mine.finals):
+        # Somebody put the last of them in place between our two looks.
+        mine.release()
+        return claim(finals, owner_id, attempt, overwrite=overwrite, expected_size=expected_size)
+    return mine
+
+
+def release_attempt(folder: Path, owner_id: str, attempt: int) -> list[Path]:
+    """Remove the claims of an attempt whose child has died. Return their final names."""
+    place = WorkingFolder(folder)
+    released = []
+    for path, record in records.each(place):
+        if (record.owner, record.attempt) == (owner_id, attempt):
+            records.drop(place, path, record)
+            released.append(folder / record.name)
+    remove_tree(place.temp_of(owner_id, attempt))
+    return released
+
+
+def open_claims(folder: Path, me: str = "") -> list[Taken]:
+    """Return what dispatchers other than ``me`` have claimed in the folder now."""
+    place = WorkingFolder(folder)
+    return [
+        taken
+        for path, record in records.each(place)
+        if record.owner != me and (taken := _taken(folder / record.name, path, record)) is not None
+    ]
+
+
+def release_foreign(final: Path, owner_id: str, older_than: float) -> bool:
+    """Remove a foreign placeholder (empty, no record) that is older than this many seconds by the server's clock.
+
+    Returns:
+        Whether it was removed.
+
+    Raises:
+        TakenOver: our owner file is not there (any more): `owners.beat` joins again.
+        CannotWrite: the file system refuses.
+    """
+    place = WorkingFolder(final.parent)
+    now = _server_time(place, owner_id)
+    try:
+        records.create(place, Record(owner_id, 0, False, final.name))
+    except FileExistsError:
+        return False
+    try:
+        found = _look(final)
+        return found is not None and now - found.mtime >= older_than and records.remove_if_empty(final)
+    finally:
+        remove(place.record_file(final.name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file under a final name at one moment."""
+
+    size: int
+    mtime: float
+    inode: int
+
+
+def _look(final: Path) -> _Found | None:
+    """Return what lies under the final name, or None.
+
+    Raises:
+        CannotWrite: it is no ordinary file, or the folder refuses.
+    """
+    try:
+        found = final.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise cannot_write(final, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise CannotWrite(f"{final} is a folder or no ordinary file: move it away or choose another output path.")
+    return _Found(found.st_size, found.st_mtime, found.st_ino)
+
+
+def _already_there(finals: Sequence[Path], size: tuple[int, int] | None) -> AlreadyThere | None:
+    for final in finals:
+        found = _look(final)
+        if found is None or not found.size or not pictures.is_whole(final):
+            return None
+    other_size = tuple(str(final) for final in finals if size and pictures.dimensions(final) != size)
+    return AlreadyThere(tuple(pictures.digest(final) for final in finals), other_size)
+
+
+def _take(mine: Claim, final: Path) -> Taken | None:
+    """Claim one file for ``mine``, or say who has it. What changes between two looks is looked at again."""
+    place = WorkingFolder(final.parent)
+    file = place.record_file(final.name)
+    for _ in range(_TRIES):
+        _verify_joined(place, mine.owner_id)
+        found = _look(final)
+        record = records.read(file)
+        if record is not None:
+            if record.owner == mine.owner_id and record.attempt < mine.attempt:
+                records.drop(place, file, record)
+            elif (taken := _taken(final, file, record)) is not None:
+                return taken
+            continue
+        if not mine.overwrite and found is not None and _is_foreign_claim(place, mine.owner_id, final, found):
+            if records.read(file) is None and _look(final) == found:
+                return Taken("", found.mtime, str(final))
+            continue
+        try:
+            records.create(place, Record(mine.owner_id, mine.attempt, not mine.overwrite and found is None, final.name))
+        except FileExistsError:
+            continue
+        mine._held.append(final)
+        _verify_joined(place, mine.owner_id)
+        if mine.overwrite or _hold(mine, final, found):
+            return None
+        mine._held.remove(final)
+        remove(file)
+    raise CannotWrite(f"{final} keeps changing while we claim it: check who else writes there.")
+
+
+def _hold(mine: Claim, final: Path, found: _Found | None) -> bool:
+    """With the record made (Overwrite off): make the placeholder, or see that the file there is still the same."""
+    if found is None:
+        try:
+            create_new(final, b"")
+        except FileExistsError:
+            return False
+        mine._placeholders.append(final)
+        return True
+    if _look(final) != found:
+        return False
+    if pictures.is_whole(final):
+        mine.kept += (final,)
+    else:
+        mine.replaces += (final,)
+    return True
+
+
+def _is_foreign_claim(place: WorkingFolder, me: str, final: Path, found: _Found) -> bool:
+    """Whether a file without a record holds the name: a placeholder, or a picture that may be being written."""
+    if not found.size:
+        return True
+    return not pictures.is_whole(final) and _server_time(place, me) - found.mtime < STILL
+
+
+def _taken(final: Path, file: Path, record: Record) -> Taken | None:
+    try:
+        since = file.stat().st_mtime
+    except OSError:
+        return None
+    return Taken(owners.find(final.parent, record.owner).words, since, str(final))
+
+
+def _verify_joined(place: WorkingFolder, me: str) -> None:
+    if not owners.is_here(place.output, me):
+        raise TakenOver(f"{place.root} does not hold our owner file (any more): the folder must be joined again.")
+
+
+def _server_time(place: WorkingFolder, me: str) -> float:
+    now = owners.server_time(place.output, me)
+    if now is None:
+        raise TakenOver(f"{place.root} does not hold our owner file (any more): the folder must be joined again.")
+    return now
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the journal says happened so far, and which of it still holds: the ground of resume and audit.
+
+Owns the reading of records (their writing is spread over machine and dispatcher). Reads pictures, changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import journal, pictures
+from .codec import CodecError, from_plain
+from .model import Picture
+
+LOOKED_INTO = 64
+"""Pictures put in place last that are compared by content, not only by size: a power cut may have taken those."""
+
+Pictures = tuple[Picture, ...]
+
+
+@dataclass(slots=True)
+class History:
+    """The journal, read from its beginning to its end."""
+
+    owners: list[str] = field(default_factory=list)
+    """Owner ids of earlier runs of this job."""
+    folders: list[str] = field(default_factory=list)
+    """Output folders that children were allowed to use."""
+    processes: dict[tuple[int, float], int] = field(default_factory=dict)
+    """(pid, start time) of children whose end is not recorded → worker."""
+    in_place: dict[int, Pictures] = field(default_factory=dict)
+    """Task → pictures that were put in place, or found there; the latest last."""
+    permitted: dict[int, Pictures] = field(default_factory=dict)
+    """Task → pictures that may be in place: allowed, but no commit recorded."""
+    commits: Counter[int] = field(default_factory=Counter)
+    lost: set[int] = field(default_factory=set)
+    """Tasks for which somebody else's picture was kept."""
+    failures: Counter[int] = field(default_factory=Counter)
+    given_up: dict[int, str] = field(default_factory=dict)
+    """Task → why, unless it was finished later."""
+    _run: dict[int, tuple[int, Pictures]] = field(default_factory=dict)
+    _workers: dict[int, tuple[int, float]] = field(default_factory=dict)
+
+
+def read(path: Path) -> History:
+    """Read a job's journal; damaged records are passed over."""
+    history = History()
+    for record in journal.read(path):
+        try:
+            _take(history, record)
+        except (KeyError, TypeError, ValueError, CodecError):
+            continue
+    return history
+
+
+def _take(history: History, record: dict[str, Any]) -> None:
+    match record["what"]:
+        case "opened":
+            history.owners.append(str(record["owner"]))
+            history._run.clear()
+            history._workers.clear()
+        case "folder":
+            if record["folder"] not in history.folders:
+                history.folders.append(str(record["folder"]))
+        case "process":
+            identity = int(record["pid"]), float(record["start_time"])
+            history._workers[int(record["worker"])] = identity
+            history.processes[identity] = int(record["worker"])
+        case "worker ended":
+            identity = history._workers.pop(int(record["worker"]), (0, 0.0))
+            history.processes.pop(identity, None)
+        case "rendered":
+            made = from_plain(Pictures, record["pictures"], "pictures")
+            history._run[int(record["attempt"])] = int(record["task"]), made
+            history.permitted[int(record["task"])] = made
+        case "committed":
+            _committed(history, record)
+        case "found":
+            task = int(record["task"])
+            history.in_place[task] = from_plain(Pictures, record["pictures"], "pictures")
+            history.given_up.pop(task, None)
+        case "failed":
+            history.failures[int(record["task"])] += 1
+        case "given up":
+            history.given_up[int(record["task"])] = str(record["words"])
+
+
+def _committed(history: History, record: dict[str, Any]) -> None:
+    task = int(record["task"])
+    _, made = history._run.pop(int(record["attempt"]), (task, history.permitted.get(task, ())))
+    history.in_place.pop(task, None)
+    history.in_place[task] = made
+    history.permitted.pop(task, None)
+    history.commits[task] += 1
+    history.given_up.pop(task, None)
+    if record.get("lost_to_others"):
+        history.lost.add(task)
+
+
+def still_there(picture: Picture, *, look_into: bool) -> bool:
+    """Whether the file is the one that was put in place: by its size, or by its content too."""
+    path = Path(picture.path)
+    try:
+        if path.stat().st_size != picture.size:
+            return False
+        return not look_into or pictures.digest(path).hash == picture.hash
+    except OSError:
+        return False
+
+
+def done(history: History) -> Iterator[int]:
+    """Yield the tasks whose pictures of this job are in place now.
+
+    Those that were allowed but whose commit was not recorded are compared by content: yesterday's picture under the
+    same name, of the same size even, is not ours.
+    """
+    recent = len(history.in_place) - LOOKED_INTO
+    for number, (task, made) in enumerate(history.in_place.items()):
+        look_into = number >= recent and task not in history.lost
+        if made and all(still_there(p, look_into=look_into) for p in made if task not in history.lost):
+            yield task
+    for task, made in history.permitted.items():
+        if task not in history.in_place and made and all(still_there(p, look_into=True) for p in made):
+            yield task

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Job folders: the whole interface between whoever starts a job and the dispatcher that runs it.
+
+Owns the folder's form (README, "Job folder") and its private place: ``job.json`` (immutable), ``journal.jsonl``,
+``snapshot.json`` (replaced atomically), ``control/`` (wishes), ``workers/*.log``, ``lock`` (dies with its owner).
+Decides nothing about rendering.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from . import host
+from .codec import CodecError, from_plain
+from .model import SCHEMA, DispatchError, Job
+from .snapshot import Snapshot
+
+
+class Wish(StrEnum):
+    """What may be asked of a running job through its folder."""
+
+    STOP = "stop"
+    """After the current frames."""
+    STOP_NOW = "stop-now"
+    PAUSE = "pause"
+    GO_ON = "go-on"
+
+
+def jobs_folder(chosen: str | None = None) -> Path:
+    """Return the folder that holds the jobs: the chosen one, else the private one of this user."""
+    return Path(chosen).expanduser().absolute() if chosen else host.state_folder() / "jobs"
+
+
+def new_id(name: str) -> str:
+    """Return an id that sorts by time and can be typed: ``20261121-0248-shot-7f3a``."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24] or "job"
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
+
+
+def create(job: Job, root: Path) -> Path:
+    """Make the job's folder and its ``job.json``.
+
+    Raises:
+        DispatchError: the place cannot be written.
+    """
+    folder = root / job.id
+    try:
+        for path in (root, folder, folder / "control", folder / "workers"):
+            host.private_folder(path)
+        _write_whole(folder / "job.json", json.dumps({"schema": SCHEMA, "job": asdict(job)}, indent=1))
+    except OSError as error:
+        words = f"The job folder {folder} cannot be made ({error.strerror}): choose another place with --jobs-dir."
+        raise DispatchError(words) from error
+    return folder
+
+
+def load(folder: Path) -> Job:
+    """Read ``job.json``.
+
+    Raises:
+        DispatchError: it is missing, damaged, or from a newer version.
+    """
+    path = folder / "job.json"
+    try:
+        data = json.loads(path.read_bytes())
+        schema = data.get("schema")
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise DispatchError(f"{folder} was made by a newer version (schema {schema}): update to open it.")
+        return from_plain(Job, data["job"])
+    except FileNotFoundError:
+        raise DispatchError(f"{folder} is no job folder: it holds no job.json.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, CodecError) as error:
+        raise DispatchError(f"{path} cannot be read ({error}): the job cannot go on; start it anew.") from error
+
+
+def folders(root: Path) -> list[Path]:
+    """Return all job folders, oldest first."""
+    return sorted(p.parent for p in root.glob("*/job.json"))
+
+
+def find(text: str, root: Path) -> Path:
+    """Return the one job folder that the text means: a path, an id, a part of one, or ``last``.
+
+    Raises:
+        DispatchError: none or several fit.
+    """
+    if (Path(text) / "job.json").is_file():
+        return Path(text).absolute()
+    every = folders(root)
+    if text == "last" and every:
+        return every[-1]
+    exact = [p for p in every if p.name == text]
+    fitting = exact or [p for p in every if text in p.name]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise DispatchError(f"There is no job '{text}' in {root}: 'status' lists them.")
+    names = ", ".join(p.name for p in fitting[:4])
+    raise DispatchError(f"'{text}' fits {len(fitting)} jobs ({names} …): name one of them whole.")
+
+
+def lock(folder: Path) -> host.FileLock:
+    """Take the job for this process.
+
+    Raises:
+        DispatchError: another dispatcher runs it.
+    """
+    try:
+        return host.lock_file(folder / "lock")
+    except host.Locked:
+        raise DispatchError(f"A dispatcher already runs the job {folder.name}: 'status' shows it.") from None
+    except OSError as error:
+        raise DispatchError(
+            f"{folder} cannot be written ({error.strerror}): make it writable and try again."
+        ) from error
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a dispatcher holds the job now."""
+    try:
+        lock(folder).release()
+    except DispatchError:
+        return True
+    return False
+
+
+def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
+    """Replace ``snapshot.json`` in one step. Not synced: after a power cut the journal tells more."""
+    temp = folder / "snapshot.json.new"
+    temp.write_text(json.dumps(asdict(snapshot)), encoding="utf-8")
+    host.replace(temp, folder / "snapshot.json")
+
+
+def read_snapshot(folder: Path) -> Snapshot | None:
+    """Return the last snapshot, or None where there is none that can be read."""
+    try:
+        return from_plain(Snapshot, json.loads((folder / "snapshot.json").read_bytes()))
+    except (OSError, ValueError, CodecError):
+        return None
+
+
+def ask(folder: Path, wish: Wish) -> None:
+    """Leave a wish for the dispatcher; it is read within half a second.
+
+    Raises:
+        DispatchError: the folder cannot be written.
+    """
+    name = f"{time.time_ns():020d}-{os.getpid()}.json"
+    try:
+        _write_whole(folder / "control" / name, json.dumps({"wish": wish}))
+    except OSError as error:
+        raise DispatchError(f"The job {folder.name} cannot be told to {wish}: {error.strerror}.") from error
+
+
+def take_wishes(folder: Path) -> Iterator[Wish]:
+    """Yield the wishes left since the last call, oldest first. What is no wish is removed and passed over."""
+    for path in sorted((folder / "control").glob("*.json")):
+        try:
+            wish = Wish(json.loads(path.read_bytes())["wish"])
+        except (OSError, ValueError, KeyError, TypeError):
+            wish = None
+        path.unlink(missing_ok=True)
+        if wish is not None:
+            yield wish
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temp = path.with_name(path.name + ".new")
+    temp.write_text(text, encoding="utf-8")
+    host.fsync_file(temp)
+    host.replace(temp, path)
+    host.fsync_folder(path.parent)

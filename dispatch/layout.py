@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From devices and the artist's choice to slots: who renders on what, with how many CPU threads. Pure.
+
+Owns the meaning of the strategies. *Auto* here is the start that needs no measurement; what it learns while the job
+runs comes later and answers with another `Layout`. A slot says where a worker *may* run: how many are started is the
+machine's decision (never more than there are tasks).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from .devices import display_names
+from .model import Backend, Device, DispatchError, Layout, Slot, Strategy
+
+CYCLES = "CYCLES"
+
+_CPU_LANES = 2
+"""One child evaluates and saves while the other renders; more of them only cost memory before it was measured."""
+
+Named = list[tuple[str, tuple[Device, ...]]]
+
+
+def plan(
+    devices: Sequence[Device],
+    *,
+    strategy: Strategy = Strategy.AUTO,
+    per_device: int = 1,
+    threads: int = 0,
+    cores: int = 1,
+    tasks: int = 1,
+    engine: str = CYCLES,
+    in_order: bool = False,
+) -> Layout:
+    """Return the slots of a job, at least one.
+
+    ``threads`` is per worker, 0: ``cores`` shared by the workers. ``in_order``: tasks depend on each other, one worker
+    takes them all.
+
+    Raises:
+        DispatchError: no device for Cycles, or a combined device of several backends.
+    """
+    workers = 1 if in_order else max(1, tasks)
+    if engine != CYCLES:
+        return _slots(_unpinned(engine, min(max(1, per_device), workers)), threads, cores, workers)
+    if not devices:
+        raise DispatchError("There is no device to render on: name one with --devices.")
+    if _combines(devices, strategy, max(1, tasks)):
+        named = [(_combined_name(devices), tuple(devices))]
+    else:
+        named = _per_device(devices, max(per_device, _lanes(devices, strategy, cores)), workers)
+    return _slots(named[:1] if in_order else named, threads, cores, workers)
+
+
+def _combines(devices: Sequence[Device], strategy: Strategy, tasks: int) -> bool:
+    backends = {device.backend for device in devices} - {Backend.CPU}
+    if strategy is Strategy.COMBINED:
+        if len(backends) > 1:
+            kinds = " and ".join(sorted(backends))
+            raise DispatchError(
+                f"Devices of {kinds} cannot be one combined device: choose one backend with --backend, "
+                "or --strategy per-device."
+            )
+        return True
+    return strategy is Strategy.AUTO and tasks < len(devices) and len(backends) <= 1
+
+
+def _lanes(devices: Sequence[Device], strategy: Strategy, cores: int) -> int:
+    only_cpu = all(device.backend is Backend.CPU for device in devices)
+    return _CPU_LANES if only_cpu and strategy is Strategy.AUTO and cores >= _CPU_LANES else 1
+
+
+def _per_device(devices: Sequence[Device], per_device: int, tasks: int) -> Named:
+    names = display_names(devices)
+    copies = min(per_device, -(-tasks // len(devices)))
+    # all first copies come first: with few tasks each card gets one before any gets two
+    return [
+        (f"{names[device.id]} {copy}" if copies > 1 else names[device.id], (device,))
+        for copy in range(1, copies + 1)
+        for device in devices
+    ]
+
+
+def _combined_name(devices: Sequence[Device]) -> str:
+    if len(devices) == 1:
+        return display_names(devices)[devices[0].id]
+    counts = Counter("CPU" if device.backend is Backend.CPU else device.name for device in devices)
+    return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
+
+
+def _unpinned(engine: str, count: int) -> Named:
+    name = engine.removeprefix("BLENDER_").removesuffix("_NEXT")
+    return [(f"{name} {number}" if count > 1 else name, ()) for number in range(1, count + 1)]
+
+
+def _slots(named: Named, threads: int, cores: int, workers: int) -> Layout:
+    share = threads if threads > 0 else max(1, cores // min(len(named), workers))
+    return tuple(Slot(name, devices, share) for name, devices in named)

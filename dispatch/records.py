@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claim records: the small files in ``.mgd/claims`` that say who produces a file.
+
+Owns their content, creation and removal together with what hangs on them: the placeholder (an empty file under the
+final name) and the attempt's temporary folder. Decides nothing: who may claim is `claims`, who is dead is `owners`.
+
+The order holds everywhere, so that an empty file of ours always has a record: the record is made before the
+placeholder and removed after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .codec import CodecError, from_plain, to_json
+from .working_folder import WorkingFolder, create_new, entries, exists, remove, remove_tree
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Who produces one file."""
+
+    owner: str
+    """Id of the owner; empty: the record cannot be read (its writer died in the middle)."""
+    attempt: int
+    placeholder: bool
+    """The final name held nothing when the record was made: an empty file there is the owner's."""
+    name: str
+    """Name of the final file, which the record's own name may have cut."""
+
+
+def create(folder: WorkingFolder, record: Record) -> None:
+    """Write the record.
+
+    Raises:
+        FileExistsError: the file is claimed.
+        CannotWrite: the file system refuses; nothing is left.
+    """
+    create_new(folder.record_file(record.name), to_json(record).encode())
+
+
+def read(path: Path) -> Record | None:
+    """Return the record, or None where there is none."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return Record("", 0, False, "") if exists(path) else None
+    try:
+        return from_plain(Record, json.loads(text))
+    except (ValueError, CodecError):
+        return Record("", 0, False, "")
+
+
+def each(folder: WorkingFolder) -> Iterator[tuple[Path, Record]]:
+    """Yield all records of the folder."""
+    for path in entries(folder.claims):
+        if path.suffix == ".json" and (record := read(path)) is not None:
+            yield path, record
+
+
+def drop(folder: WorkingFolder, path: Path, record: Record) -> None:
+    """Remove what the record stands for, and then the record."""
+    if record.owner:
+        remove_tree(folder.temp_of(record.owner, record.attempt))
+    if record.placeholder:
+        remove_if_empty(folder.output / record.name)
+    remove(path)
+
+
+def remove_if_empty(final: Path) -> bool:
+    """Remove the file where it is empty; return whether it was."""
+    try:
+        empty = final.is_file() and final.stat().st_size == 0
+    except OSError:
+        return False
+    return empty and remove(final)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clearing up after the dead: children of an earlier run, attempts of a child that ended, a job that is complete.
+
+Owns nothing lasting. Removes only what is ours: processes by pid and start time, files by owner and attempt.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import host
+from .history import History, still_there
+from .model import Picture
+from .presence import Presence
+
+
+def end_leftovers(past: History) -> None:
+    """End children of earlier runs that still live. They end by themselves with their stdin; this makes sure."""
+    for pid, start_time in past.processes:
+        if start_time and host.is_alive(pid, start_time):
+            host.kill_tree(pid, start_time, wait=5.0)
+
+
+def recover(presence: Presence, attempts: Sequence[tuple[int, tuple[Picture, ...]]]) -> tuple[int, ...]:
+    """Remove the claims and temporary files of a dead child's attempts; return those whose pictures are in place."""
+    in_place = []
+    for attempt, pictures in attempts:
+        if pictures and all(still_there(p, look_into=True) for p in pictures):
+            in_place.append(attempt)
+        presence.recover(attempt)
+    return tuple(in_place)
+
+
+def tidy(folder: Path) -> None:
+    """Remove from a complete job's folder what only a resume would need."""
+    for name in ("engine", "config", "scene"):
+        shutil.rmtree(folder / name, ignore_errors=True)

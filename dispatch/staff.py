@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts and ends the children of one job, and speaks to them in the machine's terms (worker numbers).
+
+Owns the running `process.Child` objects, their command lines, environments and logs. Decides nothing: the machine
+says when, `launch` says how.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from . import failure_text, host, launch
+from .events import WorkerEnded
+from .model import Fault, Job, Slot
+from .process import Child, Ended, Inbox
+from .protocol import Configure, Render, Request, encode
+from .workerlog import WorkerLog
+
+ENTRY = Path("child", "entry.py")
+
+
+class Staff:
+    def __init__(self, job: Job, folder: Path, owner: str, inbox: Inbox, entry: Path | None = None) -> None:
+        """``entry`` replaces the program that runs inside Blender (tests)."""
+        self._job = job
+        self._folder = folder
+        self._owner = owner
+        self._inbox = inbox
+        self._entry = entry or own_engine(folder) / ENTRY
+        self._children: dict[int, Child] = {}
+        self._tied = host.ChildrenJob()
+        config = folder / "config"
+        self._config = config if config.is_dir() else None
+        self._temp = folder / "temp"
+        self._temp.mkdir(exist_ok=True)
+
+    def start(self, worker: int, slot: Slot) -> Child:
+        """Start one child.
+
+        Raises:
+            OSError: the program cannot be started.
+        """
+        job = self._job
+        argv = launch.child_command(
+            job.blender, self._entry, factory=job.factory, autoexec=job.autoexec, threads=slot.threads
+        )
+        env = launch.child_environment(
+            os.environ,
+            job.environment,
+            devices=slot.devices,
+            config=self._config,
+            threads=slot.threads,
+            temp=self._temp,
+        )
+        log = self._folder / "workers" / f"{self._owner[:4]}-{worker}.log"
+        changes = launch.environment_changes(os.environ, env)
+        head = WorkerLog(log)
+        head.write(f"{launch.shell_words(argv, changes)}\n".encode())
+        head.close()
+        child = Child(worker, argv, env=env, log=log, inbox=self._inbox, job=self._tied)
+        self._children[worker] = child
+        return child
+
+    def configure(self, worker: int, slot: Slot) -> None:
+        """Tell the child what to load and where to render."""
+        job = self._job
+        request = Configure(
+            worker=worker,
+            owner=self._owner,
+            blend=job.blend,
+            scene=job.scene,
+            output=job.output,
+            backend=slot.devices[0].backend if slot.devices else job.devices[0].backend,
+            devices=tuple(d.id for d in slot.devices),
+            threads=slot.threads,
+            overwrite=job.overwrite,
+            autoexec=job.autoexec,
+            persistent_data=job.persistent_data,
+            release_claims_after=job.release_claims_after,
+        )
+        self.send(worker, request)
+
+    def send(self, worker: int, request: Request) -> None:
+        child = self._children.get(worker)
+        if child is not None and not child.send(encode(request)):
+            child.kill()  # it has not read a thousand lines: nobody is there
+
+    def hand(self, worker: int, attempt: int, frame: int) -> None:
+        self.send(worker, Render(attempt, frame))
+
+    def kill(self, worker: int) -> None:
+        if child := self._children.get(worker):
+            child.kill()
+
+    def ended(self, item: Ended, at: float) -> WorkerEnded:
+        """Return the machine's event for a child's end, with its kind read from exit status and log."""
+        child = self._children.pop(item.worker)
+        if item.status == 0:
+            return WorkerEnded(at, item.worker, None, "it ended by itself")
+        fault = failure_text.classify_exit(item.status, child.log_tail())
+        return WorkerEnded(at, item.worker, fault, f"{end_words(item.status)}, log {child.log.path.name}")
+
+    def pids(self) -> dict[int, int]:
+        return {worker: child.pid for worker, child in self._children.items()}
+
+    def close(self, deadline: float) -> None:
+        """End whatever still runs; nothing is left behind."""
+        for child in self._children.values():
+            child.kill()
+        for child in self._children.values():
+            child.join(deadline)
+        self._tied.close()
+        shutil.rmtree(self._temp, ignore_errors=True)  # a killed Blender leaves its own there
+
+
+def not_started(worker: int, at: float, error: OSError) -> WorkerEnded:
+    """Return the event for a program that could not be started."""
+    return WorkerEnded(at, worker, Fault.CANNOT_START, f"{error.strerror or error}: {error.filename or ''}".strip(": "))
+
+
+def end_words(status: int) -> str:
+    """Say how a process ended."""
+    if status >= 0:
+        return f"exit status {status}"
+    names = {6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+    return f"ended by {names.get(-status, f'signal {-status}')}"
+
+
+def own_engine(folder: Path) -> Path:
+    """Return a copy of this package inside the job folder: children start from it even when the extension is updated
+    or removed while the job runs."""
+    here, copy = Path(__file__).parent, folder / "engine"
+    if not copy.is_dir():
+        fresh = copy.with_name("engine.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(here, fresh, ignore=shutil.ignore_patterns("__pycache__"))
+        fresh.rename(copy)
+    return copy

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the machine is doing: processes and memory by psutil, NVIDIA cards by NVML.
+
+Owns the two libraries and their oddities; both may be missing. `Telemetry.sample` never raises: what cannot be told is
+None, and `Telemetry.why` says it in a sentence. Decides nothing. A driver in trouble can take seconds to answer, so
+call it from a thread of its own, and from one thread only.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .devices import NvmlDevice, pci_address
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSample:
+    """One worker: its process and everything below it (a Blender may be started by a wrapper)."""
+
+    memory: int | None = None
+    """Resident bytes."""
+    cpu: float | None = None
+    """Percent of one core since the last sample."""
+    vram: int | None = None
+    """Bytes on all cards; None: the driver does not tell it by process (Windows, containers)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardSample:
+    """One NVIDIA card."""
+
+    load: float | None = None
+    """Percent of the time in which a kernel ran."""
+    vram_used: int | None = None
+    vram_total: int | None = None
+    temperature: float | None = None
+    """°C."""
+    power: float | None = None
+    """Watts."""
+    vram_of: Mapping[int, int] = field(default_factory=dict)
+    """Process id → bytes, for every process that computes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at the machine."""
+
+    workers: Mapping[int, ProcessSample]
+    """By worker number, for all that were asked for."""
+    cards: Mapping[str, CardSample]
+    """By PCI address (`Device.pci`)."""
+    ram_total: int | None = None
+    """Read anew each time: a virtual machine's memory may change."""
+    ram_available: int | None = None
+    cpu: float | None = None
+    """Percent of all cores since the last sample."""
+
+
+class Telemetry:
+    """Open libraries and what must be remembered from sample to sample; `close` it at the end."""
+
+    def __init__(self) -> None:
+        self._psutil, without_psutil = _library("psutil", "processes and memory")
+        self._nvml, without_nvml = _library("pynvml", "NVIDIA cards")
+        self._processes: dict[int, Any] = {}
+        self._cards: dict[str, Any] = {}
+        if self._nvml is not None:
+            without_nvml = self._open()
+        self.why = " ".join(filter(None, (without_psutil, without_nvml)))
+        """What is not available and why, in sentences; empty when everything is."""
+        self._machine_cpu()  # the first answer is always 0: it only starts the measurement
+
+    def nvml_devices(self) -> tuple[NvmlDevice, ...]:
+        """Return the cards that NVIDIA's driver knows; empty without one."""
+        return tuple(self._nvml_device(pci, handle) for pci, handle in self._cards.items())
+
+    def sample(self, pids: Mapping[int, int]) -> Sample:
+        """Look once; ``pids`` maps worker number to process id."""
+        cards = {pci: self._card(handle) for pci, handle in self._cards.items()}
+        if cards and all(card == CardSample() for card in cards.values()):
+            self._reopen()  # after a driver reset every old handle is dead
+        children = self._children() if pids else {}
+        trees = {worker: _below(pid, children) for worker, pid in pids.items()}
+        workers = {worker: self._worker(tree, cards) for worker, tree in trees.items()}
+        alive = set().union(*trees.values())
+        self._processes = {pid: process for pid, process in self._processes.items() if pid in alive}
+        memory = self._ask_psutil(lambda ps: ps.virtual_memory())
+        return Sample(
+            workers,
+            cards,
+            ram_total=getattr(memory, "total", None),
+            ram_available=getattr(memory, "available", None),
+            cpu=self._machine_cpu(),
+        )
+
+    def close(self) -> None:
+        """Let go of the driver; the object gives no more cards."""
+        if self._cards:
+            self._cards = {}
+            self._ask("nvmlShutdown")
+
+    # --- NVML ---------------------------------------------------------------------------------------------------
+
+    def _open(self) -> str:
+        """Return why there are no cards; empty when there are some."""
+        try:
+            self._nvml.nvmlInit()
+        except Exception as error:  # noqa: BLE001 - NVMLError, or whatever a broken driver library raises at load
+            return f"Load, memory and temperature of NVIDIA cards are not available: {_text(error)}."
+        for index in range(self._ask("nvmlDeviceGetCount") or 0):
+            handle = self._ask("nvmlDeviceGetHandleByIndex", index)
+            bus = getattr(self._ask("nvmlDeviceGetPciInfo", handle), "busId", "")
+            pci = pci_address(_text(bus))
+            if handle is not None and pci is not None:
+                self._cards[pci] = handle
+        return "" if self._cards else "Load, memory and temperature of cards are not available: NVML lists no card."
+
+    def _reopen(self) -> None:
+        handles = dict(self._cards)
+        self._ask("nvmlShutdown")
+        if self._open():
+            self._cards = handles  # keep the names, so that the next sample tries again
+
+    def _ask(self, function: str, *arguments: object) -> Any:
+        """Return the answer, None where this card, driver or library does not give one."""
+        try:
+            return getattr(self._nvml, function)(*arguments)
+        except Exception:  # noqa: BLE001 - NVMLError of any kind, a function that an old driver lacks
+            return None
+
+    def _nvml_device(self, pci: str, handle: object) -> NvmlDevice:
+        split = (self._ask("nvmlDeviceGetMigMode", handle) or [0])[0]
+        return NvmlDevice(
+            pci,
+            "" if split else _text(self._ask("nvmlDeviceGetUUID", handle) or ""),
+            _text(self._ask("nvmlDeviceGetName", handle) or ""),
+            getattr(self._ask("nvmlDeviceGetMemoryInfo", handle), "total", None),
+        )
+
+    def _card(self, handle: object) -> CardSample:
+        memory = self._ask("nvmlDeviceGetMemoryInfo", handle)
+        milliwatts = self._ask("nvmlDeviceGetPowerUsage", handle)
+        processes = self._ask("nvmlDeviceGetComputeRunningProcesses", handle) or ()
+        return CardSample(
+            load=_number(getattr(self._ask("nvmlDeviceGetUtilizationRates", handle), "gpu", None)),
+            vram_used=getattr(memory, "used", None),
+            vram_total=getattr(memory, "total", None),
+            temperature=_number(self._ask("nvmlDeviceGetTemperature", handle, 0)),  # 0: the sensor in the GPU
+            power=None if milliwatts is None else milliwatts / 1000,
+            vram_of={int(p.pid): int(p.usedGpuMemory) for p in processes if p.usedGpuMemory},
+        )
+
+    # --- psutil -------------------------------------------------------------------------------------------------
+
+    def _ask_psutil(self, question: Callable[[Any], Any]) -> Any:
+        try:
+            return question(self._psutil) if self._psutil is not None else None
+        except Exception:  # noqa: BLE001 - a process that ended meanwhile, a system file that cannot be read
+            return None
+
+    def _machine_cpu(self) -> float | None:
+        return _number(self._ask_psutil(lambda ps: ps.cpu_percent(None)))
+
+    def _children(self) -> dict[int, list[int]]:
+        """Return parent → children for the whole machine: one pass, however many workers there are."""
+        children: dict[int, list[int]] = {}
+        for process in self._ask_psutil(lambda ps: list(ps.process_iter(["ppid"]))) or ():
+            children.setdefault(process.info["ppid"] or 0, []).append(process.pid)
+        return children
+
+    def _worker(self, pids: set[int], cards: Mapping[str, CardSample]) -> ProcessSample:
+        found = [(memory, cpu) for memory, cpu in map(self._process, pids) if memory is not None]
+        vram = [card.vram_of[pid] for card in cards.values() for pid in pids if pid in card.vram_of]
+        return ProcessSample(
+            memory=sum(memory for memory, _ in found) if found else None,
+            cpu=sum(cpu or 0.0 for _, cpu in found) if found else None,
+            vram=sum(vram) if vram else None,
+        )
+
+    def _process(self, pid: int) -> tuple[int | None, float | None]:
+        known: Any = self._processes.get(pid)
+        if known is None or not self._ask_psutil(lambda _: known.is_running()):  # the number may be another's by now
+            known = self._processes[pid] = self._ask_psutil(lambda ps: ps.Process(pid))
+        memory = self._ask_psutil(lambda _: known.memory_info().rss)
+        if memory is None:
+            return None, None
+        return memory, _number(self._ask_psutil(lambda _: known.cpu_percent(None)))
+
+
+def _library(name: str, about: str) -> tuple[Any, str]:
+    try:
+        return importlib.import_module(name), ""
+    except Exception as error:  # noqa: BLE001 - also a wheel for another Python or system
+        return None, f"Numbers of {about} are not available: {_text(error)}."
+
+
+def _below(pid: int, children: Mapping[int, Iterable[int]]) -> set[int]:
+    seen = {pid}
+    todo = [pid]
+    while todo:
+        for child in children.get(todo.pop(), ()):
+            if child not in seen:
+                seen.add(child)
+                todo.append(child)
+    return seen
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _text(value: object) -> str:
+    """NVML answered in bytes before its Python 3 bindings settled, and still does for some fields."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the snapshot: the machine's records, the job's words and the last telemetry, as one frozen view.
+
+Owns the translation only; reads the machine and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from .ledger import TaskState
+from .machine import Machine
+from .model import Device, Job
+from .roster import Worker, WorkerState
+from .snapshot import DeviceView, Message, Snapshot, WorkerView
+from .telemetry import Sample
+
+
+def snapshot(
+    job: Job,
+    machine: Machine,
+    frames: Sequence[int],
+    *,
+    now: float,
+    elapsed: float,
+    pid: int,
+    messages: Sequence[Message],
+    sample: Sample | None,
+    waiting: Sequence[Device] = (),
+    audit: str = "",
+) -> Snapshot:
+    """Return the job at this moment. ``waiting``: devices that another job still has."""
+    counts = machine.ledger.counts
+    left = machine.ledger.waiting() + counts[TaskState.OUT]
+    return Snapshot(
+        job=job.id,
+        name=job.name,
+        state=_state(machine, bool(waiting)),
+        total=machine.ledger.count,
+        done=counts[TaskState.DONE],
+        found=machine.found,
+        failed=counts[TaskState.GIVEN_UP],
+        elsewhere=machine.ledger.elsewhere,
+        retried=machine.ledger.retried,
+        doubled=machine.doubled,
+        frames_per_second=machine.pace.frames_per_second(now),
+        seconds_left=machine.pace.seconds_left(left, now),
+        elapsed=elapsed,
+        output=job.output,
+        workers=tuple(_worker(w, machine, frames, now, sample) for w in machine.workers.values()),
+        devices=tuple(_device(d, machine, sample, d in waiting) for d in job.devices),
+        messages=tuple(messages),
+        outcome=machine.outcome,
+        audit=audit,
+        ram_available=(sample.ram_available or 0) if sample else 0,
+        pid=pid,
+        updated=datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def _state(machine: Machine, waiting: bool) -> str:
+    if machine.outcome is not None:
+        return "ended"
+    if machine.stopping:
+        return "stopping"
+    if waiting:
+        return "waiting"
+    if machine.paused or machine.held_because():
+        return "paused"
+    return "rendering" if machine.ever_ready else "starting"
+
+
+def _worker(worker: Worker, machine: Machine, frames: Sequence[int], now: float, sample: Sample | None) -> WorkerView:
+    attempt = worker.in_frame()
+    seen = sample.workers.get(worker.id) if sample else None
+    state = "rendering" if worker.state is WorkerState.READY and attempt else worker.state.value
+    return WorkerView(
+        worker=worker.id,
+        slot=worker.slot.slot.name,
+        devices=tuple(d.id for d in worker.slot.slot.devices),
+        state=state,
+        pid=worker.pid,
+        frame=frames[attempt.task] if attempt else None,
+        sample=attempt.sample if attempt else 0,
+        samples=attempt.samples if attempt else 0,
+        done=worker.finished,
+        seconds_per_frame=machine.pace.seconds_per_frame(worker.id),
+        seconds_in_frame=now - attempt.begun_at if attempt else 0.0,
+        memory=(seen.memory or 0) if seen else 0,
+        vram=(seen.vram or 0) if seen else 0,
+    )
+
+
+def _device(device: Device, machine: Machine, sample: Sample | None, waiting: bool) -> DeviceView:
+    slots = [r for r in machine.slots.values() if device in r.slot.devices]
+    state = "waiting" if waiting else "in use" if not slots or any(not r.closed for r in slots) else "left out"
+    card = sample.cards.get(device.pci) if sample and device.pci else None
+    return DeviceView(
+        id=device.id,
+        name=device.name,
+        state=state,
+        load=card.load if card else None,
+        vram_used=card.vram_used if card else None,
+        vram_total=card.vram_total if card else None,
+        temperature=card.temperature if card else None,
+        power=card.power if card else None,
+    )

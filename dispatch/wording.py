@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numbers into plain English: durations, sizes, counts, lists of names, the closing sentence of a job.
+
+Pure. Owns how things are said, so that panel, command line, log and report say them alike. It must not decide
+anything, nor look at a clock: times of day are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+def duration(seconds: float) -> str:
+    """``0.42 s``, ``8.3 s``, ``45 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``."""
+    if seconds < 0:
+        return "0 s"
+    if seconds < 0.995:
+        return f"{seconds:.2f} s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def size(count: float) -> str:
+    """Bytes as Blender shows them: ``512 B``, ``1.5 MiB``, ``140 GiB``."""
+    value, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1000 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 frame``, ``250 frames``, ``100,000 frames``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def names(items: Sequence[str], most: int = 5) -> str:
+    """``a``, ``a and b``, ``a, b and c``; past ``most`` of them ``a, b, c, d, e and 12 more``."""
+    if len(items) > most:
+        return f"{', '.join(items[:most])} and {len(items) - most:,} more"
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else "none"
+
+
+def moment(epoch: float, now: float) -> str:
+    """Local time of day, with the day where it is another one than ``now``'s (both in seconds since the epoch)."""
+    then, today = datetime.fromtimestamp(epoch).astimezone(), datetime.fromtimestamp(now).astimezone()
+    if then.date() == today.date():
+        return f"{then:%H:%M}"
+    return f"{then.day} {then:%b}{'' if then.year == today.year else f' {then.year}'} {then:%H:%M}"
+
+
+def rate(per_second: float) -> str:
+    """Frames in the unit that gives a readable number: ``4.2 frames/s``, ``31 frames/min``, ``2.5 frames/h``."""
+    for factor, unit in ((1, "s"), (60, "min"), (3600, "h")):
+        value = per_second * factor
+        if value >= 0.995 or unit == "h":
+            break
+    return f"{value:.0f} frames/{unit}" if value >= 9.95 else f"{value:.1f} frames/{unit}"
+
+
+def elsewhere(number: int, since: str = "") -> str:
+    """``12 frames are claimed elsewhere since 14:02``; ``since`` is a moment's words."""
+    verb = "is" if number == 1 else "are"
+    return f"{count(number, 'frame')} {verb} claimed elsewhere" + (f" since {since}" if since else "")
+
+
+def audit(
+    complete: int,
+    total: int,
+    doubled: int = 0,
+    retried: int = 0,
+    given_up: int = 0,
+    claimed_elsewhere: int = 0,
+    missing: int = 0,
+) -> str:
+    """The sentence a job ends with: ``250 of 250 frames complete, 0 rendered twice, 2 retried``.
+
+    What is not zero and not good is added behind: given up, claimed elsewhere, missing or broken on disk.
+    """
+    said = [
+        f"{complete:,} of {count(total, 'frame')} complete",
+        f"{doubled:,} rendered twice",
+        f"{retried:,} retried",
+    ]
+    said += [f"{given_up:,} given up"] if given_up else []
+    said += [f"{claimed_elsewhere:,} claimed elsewhere"] if claimed_elsewhere else []
+    said += [f"{missing:,} missing or broken"] if missing else []
+    return ", ".join(said)
