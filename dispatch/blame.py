@@ -126,7 +126,7 @@ class Blame:
         while self._ends and at - self._ends[0].at > machine.limits.together:
             self._ends.popleft()
         tasks = Counter(e.task for e in self._ends if e.task is not None)
-        ends = [e for e in self._ends if tasks[e.task] < 2]
+        ends = [e for e in self._ends if e.task is None or tasks[e.task] < 2]
         alive = sum(1 for w in machine.workers.values() if w.state in AT_WORK)
         slots = {id(e.slot) for e in ends}
         goes_on = at - self._event_at <= machine.limits.together

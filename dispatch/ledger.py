@@ -67,7 +67,7 @@ class Ledger:
         return self.counts[TaskState.WAITING] - self.elsewhere
 
     def take(self, now: float, slot: str, alone: bool) -> int | None:
-        """Hand out the next task for a slot, or None. ``alone``: no other slot could take what avoids this one."""
+        """Hand out the next task for a slot, or None. ``alone``: no other slot works that could take what avoids this one."""
         passed: list[tuple[float, int, str]] = []
         found: int | None = None
         while self._again and self._again[0][0] <= now and len(passed) < LOOKED_AT:

@@ -98,7 +98,7 @@ def device_lines(found: DevicesFound) -> list[str]:
         lines += [f"  {device.name}: {', '.join(said)}", f"      {device.id}"]
     if not found.devices:
         lines.append("  no device")
-    return lines + ([f"Not available: {found.telemetry}"] if found.telemetry else [])
+    return lines + ([found.telemetry] if found.telemetry else [])
 
 
 def look(folder: Path) -> JobFound:

@@ -421,7 +421,8 @@ class Machine:
 
     def _hand(self, at: float, worker: Worker) -> None:
         while not self._blame.held(at) and not (self._blame.holding() and self.ledger.counts[TaskState.OUT]):
-            task = self.ledger.take(at, worker.slot.slot.name, alone=len(self.open_slots()) < 2)
+            others = any(w.state in AT_WORK and w.slot is not worker.slot for w in self.workers.values())
+            task = self.ledger.take(at, worker.slot.slot.name, alone=not others)
             if task is None:
                 return
             if self._blame.too_often(task):
