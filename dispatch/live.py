@@ -111,8 +111,11 @@ def draw(snapshot: Snapshot, width: int, height: int) -> RenderableType:
 
 
 def _head(snapshot: Snapshot, width: int) -> list[RenderableType]:
+    done, total = min(snapshot.done, snapshot.total), max(1, snapshot.total)
     bar = Table.grid()  # alone, a bar does not end its line
-    bar.add_row(ProgressBar(max(1, snapshot.total), min(snapshot.done, snapshot.total), max(1, min(width, 100))))
+    bar.add_row(
+        ProgressBar(total, done, max(1, min(width, 100)), complete_style="green", finished_style="bright_green")
+    )
     return [
         _line(f"{snapshot.name}: {snapshot.state}", "bold"),
         bar,

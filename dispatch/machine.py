@@ -14,22 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from .assignment import Assignment
 from .blame import Blame
 from .events import (
     Command,
     End,
     Event,
     GoOnAsked,
-    Hand,
     Kill,
     LayoutChosen,
-    Load,
     PauseAsked,
     Record,
     Recover,
     Recovered,
     Send,
-    Spawn,
     Spawned,
     Started,
     StopAsked,
@@ -38,30 +36,14 @@ from .events import (
     WorkerEnded,
     WorkerSaid,
 )
+from .hearing import Hearing
 from .ledger import Ledger, TaskState
 from .model import Fault, Layout, Limits, Outcome
 from .pace import Pace
 from .protocol import (
-    VERSION,
-    Begun,
-    Broken,
-    Commit,
-    Committed,
-    Discard,
-    Failed,
-    FolderNoted,
-    FolderUsed,
-    Hello,
     Leave,
-    Loaded,
-    Progressed,
-    Rendered,
-    Skipped,
 )
 from .roster import AT_WORK, Attempt, SlotRecord, Worker, WorkerState, patience
-
-AHEAD = 2
-"""Tasks that a worker may hold: one that it renders and the next, so that it never waits for an answer."""
 
 
 class Machine:
@@ -94,14 +76,13 @@ class Machine:
         self.paused = False
         self.stopping = False
         self.outcome: Outcome | None = None
-        self._blame = Blame(self, retries)
+        self.blame = Blame(self, retries)
+        self._hearing = Hearing(self)
+        self._assignment = Assignment(self)
         self.ever_ready = False
         self._closing = False
-        self._attempts = 0
-        self._workers = 0
-        self._folders: set[str] = set()
         self._told: set[str] = set()
-        self._last_gain = 0.0
+        self.last_gain = 0.0
         self._out: list[Command] = []
 
     # --- the one way in -----------------------------------------------------------------------------------------
@@ -113,9 +94,9 @@ class Machine:
         match event:
             case Started():
                 self.started = True
-                self._last_gain = event.at
+                self.last_gain = event.at
             case WorkerSaid():
-                self._on_said(event)
+                self._hearing.hear(event)
             case Spawned():
                 if worker := self.workers.get(event.worker):
                     worker.pid = event.pid
@@ -137,134 +118,6 @@ class Machine:
         commands, self._out = self._out, []
         return commands
 
-    # --- what workers say ---------------------------------------------------------------------------------------
-
-    def _on_said(self, event: WorkerSaid) -> None:
-        worker = self.workers.get(event.worker)
-        if worker is None or worker.state not in (*AT_WORK, WorkerState.LEAVING):
-            return
-        at, report = event.at, event.report
-        match report:
-            case Hello():
-                self._on_hello(at, worker, report)
-            case Loaded():
-                self._on_loaded(at, worker, report)
-            case FolderUsed():
-                self._on_folder(worker, report.folder)
-            case Broken():
-                self.kill(at, worker, report.fault, report.words)
-            case Begun() | Progressed() | Rendered() | Committed() | Skipped() | Failed():
-                attempt = worker.hand.get(report.attempt)
-                if attempt is not None:
-                    self._on_attempt(at, worker, attempt, report)
-                elif isinstance(report, Rendered):
-                    self._out.append(Send(worker.id, Discard(report.attempt)))
-            case _:
-                pass  # Left: the end of the process says the rest. Inspected: not asked for.
-
-    def _on_hello(self, at: float, worker: Worker, hello: Hello) -> None:
-        if worker.state is not WorkerState.STARTING:
-            return
-        if hello.protocol != VERSION:
-            words = f"the child speaks protocol {hello.protocol}, not {VERSION}: the installation is mixed up"
-            self.kill(at, worker, Fault.CANNOT_START, words)
-            return
-        worker.state, worker.since = WorkerState.LOADING, at
-        self._out.append(Load(worker.id, worker.slot.slot))
-
-    def _on_loaded(self, at: float, worker: Worker, loaded: Loaded) -> None:
-        if worker.state is not WorkerState.LOADING or not self._right_devices(at, worker, loaded.devices):
-            return
-        worker.state, worker.since = WorkerState.READY, at
-        self.ever_ready = True
-        for warning in loaded.warnings:
-            self.tell("warning", warning, once=True)
-
-    def _right_devices(self, at: float, worker: Worker, devices: tuple[str, ...]) -> bool:
-        """Whether Cycles uses what the slot has and nothing else; if not, the worker is ended: never a silent CPU render."""
-        asked = {d.id for d in worker.slot.slot.devices}
-        if not asked or set(devices) == asked:
-            return True
-        words = f"Cycles uses {', '.join(devices) or 'no device'} instead of {', '.join(sorted(asked))}"
-        self.kill(at, worker, Fault.WRONG_DEVICE, words)
-        return False
-
-    def _on_folder(self, worker: Worker, folder: str) -> None:
-        if folder not in self._folders:
-            self._folders.add(folder)
-            self.record("folder", folder=folder)
-        self._out.append(Send(worker.id, FolderNoted(folder)))
-
-    def _on_attempt(
-        self,
-        at: float,
-        worker: Worker,
-        attempt: Attempt,
-        report: Begun | Progressed | Rendered | Committed | Skipped | Failed,
-    ) -> None:
-        match report:
-            case Begun():
-                attempt.begun, attempt.begun_at, worker.since = True, at, at
-            case Progressed():
-                attempt.sample, attempt.samples = report.sample, report.samples
-            case Rendered() if attempt.begun and attempt.pictures is None:
-                self._on_rendered(at, worker, attempt, report)
-            case Committed() if attempt.pictures is not None:
-                self._on_committed(at, worker, attempt, report)
-            case Skipped() if attempt.pictures is None:
-                self._on_skipped(at, worker, attempt, report)
-            case Failed():
-                del worker.hand[attempt.id]
-                worker.since = at
-                self._blame.attempt_failed(at, worker, attempt, report.fault, report.words)
-            case _:
-                pass  # doubled, or out of turn
-
-    def _on_rendered(self, at: float, worker: Worker, attempt: Attempt, report: Rendered) -> None:
-        if not self._right_devices(at, worker, report.devices):
-            return
-        attempt.pictures = report.pictures
-        worker.since = at
-        self.pace.rendered(at - attempt.begun_at)
-        self.record(
-            "rendered",
-            task=attempt.task,
-            attempt=attempt.id,
-            worker=worker.id,
-            pictures=report.pictures,
-            phases=report.phases,
-            memory=report.memory,
-        )
-        self._out.append(Send(worker.id, Commit(attempt.id)))
-
-    def _on_committed(self, at: float, worker: Worker, attempt: Attempt, report: Committed) -> None:
-        del worker.hand[attempt.id]
-        self.pace.finished(worker.id, at, attempt.begun_at)
-        worker.finished += 1
-        worker.since = at
-        worker.slot.deaths = 0.0
-        self._blame.succeeded()
-        self._in_place(at, attempt, report.lost_to_others)
-
-    def _in_place(self, at: float, attempt: Attempt, lost: tuple[str, ...] = ()) -> None:
-        self.ledger.done(attempt.task)
-        self._last_gain = at
-        self.record("committed", task=attempt.task, attempt=attempt.id, lost_to_others=lost)
-        if lost:
-            self.doubled += 1
-            self.tell("warning", f"{lost[0]} was put there by another program while it was rendered here: kept theirs")
-
-    def _on_skipped(self, at: float, worker: Worker, attempt: Attempt, report: Skipped) -> None:
-        del worker.hand[attempt.id]
-        worker.since = at
-        if report.pictures:
-            self.ledger.done(attempt.task)
-            self.found += 1
-            self._last_gain = at
-            self.record("found", task=attempt.task, pictures=report.pictures)
-            return
-        self.ledger.claimed_elsewhere(attempt.task, report.owner, report.since, at + self.limits.claims)
-
     # --- ends and recoveries ------------------------------------------------------------------------------------
 
     def _on_ended(self, event: WorkerEnded) -> None:
@@ -279,19 +132,28 @@ class Machine:
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
         self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
         if not asked_to_go and not worker.dismissed:
-            self._blame.worker_ended(event.at, worker, fault, words)
+            self.blame.worker_ended(event.at, worker, fault, words)
         if worker.hand:
             self.recovering[worker.id] = worker.hand
             attempts = tuple((a.id, a.pictures or ()) for a in worker.hand.values())
-            self._out.append(Recover(worker.id, attempts))
+            self.command(Recover(worker.id, attempts))
 
     def _on_recovered(self, event: Recovered) -> None:
         for attempt in self.recovering.pop(event.worker, {}).values():
             if attempt.id in event.in_place and attempt.pictures is not None:
-                self._in_place(event.at, attempt)
+                self.in_place(event.at, attempt)
             else:
-                not_before, avoid = self._blame.next_try(event.at, attempt.task) if attempt.begun else (event.at, "")
+                not_before, avoid = self.blame.next_try(event.at, attempt.task) if attempt.begun else (event.at, "")
                 self.ledger.give_back(attempt.task, not_before, avoid)
+
+    def in_place(self, at: float, attempt: Attempt, lost: tuple[str, ...] = ()) -> None:
+        """A task's pictures are under their final names."""
+        self.ledger.done(attempt.task)
+        self.last_gain = at
+        self.record("committed", task=attempt.task, attempt=attempt.id, lost_to_others=lost)
+        if lost:
+            self.doubled += 1
+            self.tell("warning", f"{lost[0]} was put there by another program while it was rendered here: kept theirs")
 
     def kill(self, at: float, worker: Worker, fault: Fault, words: str) -> None:
         """End a worker because of its own fault."""
@@ -306,7 +168,7 @@ class Machine:
     def _end_worker(self, at: float, worker: Worker) -> None:
         if worker.state not in (WorkerState.KILLED, WorkerState.UNKILLABLE):
             worker.state, worker.since = WorkerState.KILLED, at
-            self._out.append(Kill(worker.id))
+            self.command(Kill(worker.id))
 
     # --- time and wishes ----------------------------------------------------------------------------------------
 
@@ -329,7 +191,7 @@ class Machine:
         if worker.hand:
             self.recovering[worker.id], worker.hand = worker.hand, {}
             attempts = tuple((a.id, a.pictures or ()) for a in self.recovering[worker.id].values())
-            self._out.append(Recover(worker.id, attempts))
+            self.command(Recover(worker.id, attempts))
 
     def _on_stop(self, event: StopAsked) -> None:
         self.stopping = True
@@ -360,7 +222,7 @@ class Machine:
         """Let a worker finish what it has begun; one that has not loaded yet has nothing to finish."""
         if worker.state is WorkerState.READY:
             worker.state, worker.since = WorkerState.LEAVING, at
-            self._out.append(Send(worker.id, Leave()))
+            self.command(Send(worker.id, Leave()))
         elif worker.state in AT_WORK:
             self.dismiss_now(at, worker)
 
@@ -370,13 +232,13 @@ class Machine:
         if not self.started:
             return
         if not (self._closing or self.stopping or self.paused):
-            self._hand_out(at)
+            self._assignment.hand_out(at)
             self._closing = self._nothing_left(at)
             if self._closing:
                 for worker in list(self.workers.values()):
                     self._dismiss(at, worker)
             else:
-                self._spawn(at)
+                self._assignment.spawn(at)
         alive = any(w.state is not WorkerState.UNKILLABLE for w in self.workers.values())
         if (self._closing or self.stopping) and not alive and not self.recovering:
             self._end()
@@ -393,47 +255,7 @@ class Machine:
         if self.ledger.waiting() or self.ledger.counts[TaskState.OUT] or not self.ledger.elsewhere:
             return False
         owned = any(t.elsewhere for t in self.ledger.trouble.values())
-        return not owned and at - self._last_gain > self.limits.foreign
-
-    def _spawn(self, at: float) -> None:
-        idle = sum(1 for w in self.workers.values() if w.state in AT_WORK and not w.hand)
-        needed = self.ledger.counts[TaskState.WAITING] - idle
-        for record in self.slots.values():
-            if needed <= 0 or self._blame.held(at):
-                return
-            if record.worker is None and not record.closed and record.not_before <= at:
-                self._workers += 1
-                record.worker = Worker(self._workers, record, at)
-                self.workers[self._workers] = record.worker
-                self.record("spawn", worker=self._workers, slot=record.slot.name)
-                self._out.append(Spawn(self._workers, record.slot))
-                needed -= 1
-
-    def _hand_out(self, at: float) -> None:
-        ready = [w for w in self.workers.values() if w.state is WorkerState.READY and len(w.hand) < AHEAD]
-        for worker in ready:
-            if not worker.hand:
-                self._hand(at, worker)
-        for worker in ready:
-            # At the end of the job nobody keeps a second task while others could go idle.
-            if len(worker.hand) == 1 and self.ledger.waiting() > len(self.workers) and not self._blame.holding():
-                self._hand(at, worker)
-
-    def _hand(self, at: float, worker: Worker) -> None:
-        while not self._blame.held(at) and not (self._blame.holding() and self.ledger.counts[TaskState.OUT]):
-            others = any(w.state in AT_WORK and w.slot is not worker.slot for w in self.workers.values())
-            task = self.ledger.take(at, worker.slot.slot.name, alone=not others)
-            if task is None:
-                return
-            if self._blame.too_often(task):
-                self._blame.give_up(task)
-                continue
-            self._attempts += 1
-            if not worker.hand:
-                worker.since = at
-            worker.hand[self._attempts] = Attempt(self._attempts, task)
-            self._out.append(Hand(worker.id, task, self._attempts))
-            return
+        return not owned and at - self.last_gain > self.limits.foreign
 
     def _end(self) -> None:
         done = self.ledger.counts[TaskState.DONE]
@@ -445,20 +267,16 @@ class Machine:
             self.outcome = Outcome.IMPOSSIBLE
         else:
             self.outcome = Outcome.INCOMPLETE
-        self._out.append(End(self.outcome))
+        self.command(End(self.outcome))
 
     # --- small words --------------------------------------------------------------------------------------------
 
     def know_folder(self, folder: str) -> None:
         """The journal of an earlier run knows this output folder already."""
-        self._folders.add(folder)
+        self._hearing.know_folder(folder)
 
     def open_slots(self) -> list[SlotRecord]:
         return [r for r in self.slots.values() if not r.closed]
-
-    def held_because(self) -> str:
-        """Why nothing can succeed at present; empty: nothing holds the job."""
-        return self._blame.hold_words
 
     def close(self, record: SlotRecord, why: str, level: str = "error") -> None:
         """Start no more workers in this slot."""
@@ -468,10 +286,14 @@ class Machine:
             if level != "note":
                 self.tell(level, f"{record.slot.name} is left out: {why}")
 
+    def command(self, command: Command) -> None:
+        """Add to the answer."""
+        self._out.append(command)
+
     def record(self, what: str, **facts: object) -> None:
-        self._out.append(Record(what, facts))
+        self.command(Record(what, facts))
 
     def tell(self, level: str, text: str, *, once: bool = False) -> None:
         if not (once and text in self._told):
             self._told.add(text) if once else None
-            self._out.append(Tell(level, text))
+            self.command(Tell(level, text))

@@ -204,7 +204,7 @@ def _remove_traces(place: WorkingFolder, owner_id: str, grave: Path | None = Non
 
 
 def _clear_strays(place: WorkingFolder, now: float, heartbeat: float) -> None:
-    """Remove records that belong to nobody: unreadable, or made by a sleeper after its burial.
+    """Remove what belongs to nobody: records cut by a crash or made by a sleeper after its burial, old folders.
 
     Two dispatchers may do this at once, and the second could hit a record made anew: its owner's commit would then
     be refused and the frame rendered again. That needs a crash inside a few microseconds to begin with.
@@ -216,6 +216,10 @@ def _clear_strays(place: WorkingFolder, now: float, heartbeat: float) -> None:
             continue
         if records.read(path) == record:
             records.drop(place, path, record)
+    for path in entries(place.temp):
+        age = _age(path, now)
+        if age is not None and age >= heartbeat and path.name not in known and not is_here(place.output, path.name):
+            remove_tree(path)
 
 
 def _dead(file: Path, owner: Owner, me: Owner, now: float, heartbeat: float) -> bool:

@@ -188,7 +188,13 @@ def _names(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
     if facts.is_movie:
         return
     several = len(plan.frames) > 1 and facts.frame_start != facts.frame_end
-    if several and facts.first_path == facts.last_path:
+    if not facts.first_path:
+        yield Finding(
+            Level.ERROR,
+            "bad-template",
+            f"Blender cannot make file names from the output '{facts.output}': check what stands in braces in it.",
+        )
+    elif several and facts.first_path == facts.last_path:
         yield Finding(
             Level.ERROR,
             "same-name",

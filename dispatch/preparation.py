@@ -141,7 +141,7 @@ def absolute_output(text: str, here: Path) -> str:
 
 def output_folders(facts: SceneFacts) -> list[Path]:
     """Return the folders that pictures go to, the main picture's first."""
-    folders = [Path(facts.first_path).parent]
+    folders = [Path(facts.first_path).parent] if facts.first_path else []
     for side in facts.side_outputs:
         path = Path(side.path)
         folders.append(path if side.path.endswith(("/", "\\")) or path.is_dir() else path.parent)

@@ -66,7 +66,7 @@ def _state(machine: Machine, waiting: bool) -> str:
         return "stopping"
     if waiting:
         return "waiting"
-    if machine.paused or machine.held_because():
+    if machine.paused or machine.blame.hold_words:
         return "paused"
     return "rendering" if machine.ever_ready else "starting"
 

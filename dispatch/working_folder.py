@@ -71,6 +71,10 @@ class WorkingFolder:
     def claims(self) -> Path:
         return self.root / "claims"
 
+    @property
+    def temp(self) -> Path:
+        return self.root / "temp"
+
     def owner_file(self, owner_id: str) -> Path:
         return self.owners / f"{owner_id}.json"
 
@@ -85,13 +89,13 @@ class WorkingFolder:
         return self.claims / f"{start}~{mark}.json"
 
     def temp_of(self, owner_id: str, attempt: int | None = None) -> Path:
-        mine = self.root / "temp" / owner_id
+        mine = self.temp / owner_id
         return mine if attempt is None else mine / str(attempt)
 
     def tidy(self) -> None:
         """Remove the working folder where nothing is left in it. Somebody who joins meanwhile makes it again."""
         # Owners first: a living owner's file stops us before anything else is gone.
-        for folder in (self.owners, self.claims, self.root / "temp", self.root):
+        for folder in (self.owners, self.claims, self.temp, self.root):
             try:
                 folder.rmdir()
             except FileNotFoundError:

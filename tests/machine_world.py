@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
+from dispatch.assignment import AHEAD
 from dispatch.events import (
     Command,
     Event,
@@ -19,7 +20,7 @@ from dispatch.events import (
     WorkerSaid,
 )
 from dispatch.ledger import TaskState
-from dispatch.machine import AHEAD, Machine
+from dispatch.machine import Machine
 from dispatch.model import Backend, Device, Fault, Layout, Limits, Phases, Picture, Slot
 from dispatch.protocol import Begun, Commit, Committed, Failed, Hello, Loaded, Rendered, Report
 from dispatch.roster import AT_WORK, WorkerState

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render one frame into a temporary folder.
+
+Owns the choice of the render call. It must give the very picture that a plain animation render of the whole range
+gives: 5.0 and later take the frame as arguments; before, the range is set and given back, except where the frame is
+below 0 (Blender would silently render frame 0) or where anything in the file reads the range: there the frame is set
+and a still is written under the literal name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..model import Phases
+from . import outputs
+from .handlers import Ours, Watch
+
+_RANGE = ("frame_start", "frame_end", "frame_preview")
+
+
+class NotRendered(Exception):
+    """Blender did not render the frame. The text is Blender's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What a rendered frame left in its temporary folder."""
+
+    sides: tuple[outputs.Pair, ...]
+    mains: tuple[outputs.Pair, ...]
+    phases: Phases
+
+
+def render(
+    scene: Any,
+    frame: int,
+    template: str,
+    finals: tuple[Path, ...],
+    temp: Path,
+    *,
+    literal: bool,
+    ours: Ours,
+    tell: Callable[[int, int], None],
+) -> Shot:
+    """Render one frame.
+
+    Args:
+        literal: The answer of `reads_range`.
+        tell: Called with samples done and samples in all, at most four times a second, on another thread.
+
+    Raises:
+        NotRendered: Blender or its engine reported an error.
+        outputs.NamesClash: the files that appeared cannot be put in place.
+    """
+    import bpy
+
+    modern = bpy.app.version >= (5, 0)
+    literal = not modern and (literal or frame < 0)
+    with outputs.redirected(scene, template, finals, temp, literal=literal) as redirection:
+        watch = ours.watch = Watch(tell, redirection.insist)
+        try:
+            if modern:
+                result = bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame)
+            elif literal:
+                scene.frame_set(frame)
+                result = bpy.ops.render.render(write_still=True)
+            else:
+                result = _render_range(scene, frame)
+        except RuntimeError as error:
+            raise NotRendered(str(error).strip()) from None
+        finally:
+            ours.watch = None
+        phases = Phases(*watch.phase_times())
+    if "FINISHED" not in result:
+        raise NotRendered(f"Blender cancelled frame {frame} without a reason.")
+    if redirection.changed:
+        raise outputs.NamesClash(redirection.changed)
+    sides, mains = redirection.pairs()
+    return Shot(tuple(sides), tuple(mains), phases)
+
+
+def reads_range(scene: Any) -> bool:
+    """Whether anything in the file may read the scene's frame range, which the old way of rendering changes."""
+    import bpy
+
+    if any(word in text.as_string() for text in bpy.data.texts for word in _RANGE):
+        return True
+    if any(_has_simulation(group) for group in bpy.data.node_groups):
+        return True
+    return any(_driver_reads(curve.driver) for curve in drivers())
+
+
+def drivers() -> Iterator[Any]:
+    """Yield the animation curves of all drivers of the file, embedded node trees and shape keys too."""
+    import bpy
+
+    for collection in (getattr(bpy.data, p.identifier) for p in bpy.data.bl_rna.properties if p.type == "COLLECTION"):
+        for block in collection:
+            for owner in (block, getattr(block, "node_tree", None), getattr(block, "shape_keys", None)):
+                yield from getattr(getattr(owner, "animation_data", None), "drivers", ())
+
+
+def _render_range(scene: Any, frame: int) -> Any:
+    import bpy
+
+    saved = scene.frame_start, scene.frame_end
+    try:
+        scene.frame_start = scene.frame_end = frame
+        if (scene.frame_start, scene.frame_end) != (frame, frame):
+            raise NotRendered(f"Blender does not take {frame} as a frame to render.")
+        return bpy.ops.render.render(animation=True)
+    finally:
+        scene.frame_start, scene.frame_end = saved
+
+
+def _driver_reads(driver: Any) -> bool:
+    paths = [target.data_path for variable in driver.variables for target in variable.targets]
+    return any(word in text for text in (driver.expression, *paths) for word in _RANGE)
+
+
+def _has_simulation(group: Any) -> bool:
+    return any(node.bl_idname == "GeometryNodeSimulationOutput" for node in group.nodes)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compositor File Output nodes: find them, point them elsewhere, say where their files belong.
+
+Knows both shapes: ``base_path`` (4.x) and ``directory`` (5.x), where a template may stand in the folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import paths
+
+_UP = 4
+"""Levels of folders below a detour, so that ``..`` in a slot's path stays inside it."""
+
+
+def file_outputs(scene: Any) -> Iterator[Any]:
+    """Yield the File Output nodes that write when the scene renders, those in groups too."""
+    tree = compositor_tree(scene)
+    seen: set[Any] = set()
+    waiting = [tree] if tree else []
+    while waiting:
+        tree = waiting.pop()
+        if tree in seen:
+            continue
+        seen.add(tree)
+        for node in tree.nodes:
+            if node.mute:
+                continue
+            if node.bl_idname == "CompositorNodeOutputFile":
+                yield node
+            if getattr(node, "node_tree", None):
+                waiting.append(node.node_tree)
+
+
+def compositor_tree(scene: Any) -> Any:
+    """Return the node tree that composites the scene's frames, or None."""
+    if not scene.render.use_compositing:
+        return None
+    if hasattr(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def target(node: Any) -> str:
+    """Return the absolute folder or template of a node, for people."""
+    folder = paths.absolute(getattr(node, _property(node)))
+    return paths.join(folder, getattr(node, "file_name", ""))
+
+
+def literally(path: str) -> str:
+    """Return the path as text that a Blender with path templates takes literally."""
+    import bpy
+
+    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0) else path
+
+
+@dataclass(slots=True)
+class Detour:
+    """One File Output node that writes below ``folder`` for a while."""
+
+    node: Any
+    name: str
+    folder: Path
+    base: Path
+    """The folder below ``folder`` that stands for ``real``."""
+    real: str
+    original: str
+    path: str
+    """What the node is set to."""
+
+    @classmethod
+    def of(cls, node: Any, folder: Path) -> Detour:
+        """Point the node below ``folder``."""
+        original = getattr(node, _property(node))
+        base = folder.joinpath(*["d"] * _UP)
+        real, rest = paths.absolute(original), ""
+        if hasattr(node, "base_path") and node.format.file_format == "OPEN_EXR_MULTILAYER":
+            # There the last part of the path is the start of the file's name.
+            place, rest = paths.split(original)
+            real = paths.absolute(place or ".")
+        elif ("{" in original or "}" in original) and not hasattr(node, "base_path"):
+            # Blender itself shall expand the template: the whole path goes below the detour.
+            drive, tail = os.path.splitdrive(real)
+            real, rest = drive + os.sep, tail.lstrip("/\\") + os.sep
+        base.mkdir(parents=True)
+        path = literally(f"{base}{os.sep}") + rest
+        setattr(node, _property(node), path)
+        return cls(node, f"{node.id_data.name}: {node.name}", folder, base, real, original, path)
+
+    def insist(self) -> bool:
+        """Point the node back where a script has changed it; return whether one had."""
+        if getattr(self.node, _property(self.node)) == self.path:
+            return False
+        setattr(self.node, _property(self.node), self.path)
+        return True
+
+    def end(self) -> None:
+        """Give the node its own path back."""
+        setattr(self.node, _property(self.node), self.original)
+
+    def final(self, temp: Path) -> Path:
+        """Return where a file that the node wrote belongs."""
+        return Path(os.path.normpath(paths.join(self.real, os.path.relpath(temp, self.base))))
+
+
+def _property(node: Any) -> str:
+    return "base_path" if hasattr(node, "base_path") else "directory"

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries rendered frames home on a thread of its own, while the next frame renders.
+
+Checks and hashes the pictures, says `Rendered`, waits for the dispatcher's `Commit`, puts them in place, says
+`Committed`. Owns every attempt from the end of its rendering to its end. It must not touch bpy, and what goes wrong
+with one attempt must not hurt another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import host, pictures
+from ..claims import Claim, TakenOver
+from ..model import DispatchError, Fault, Phases, Picture
+from ..protocol import Commit, Committed, Discard, Failed, Rendered, Report
+from ..working_folder import CannotWrite, cannot_write
+from .folders import Folders
+from .outputs import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One rendered frame, still in its temporary folder."""
+
+    attempt: int
+    frame: int
+    claim: Claim
+    sides: tuple[Pair, ...]
+    mains: tuple[Pair, ...]
+    size: tuple[int, int]
+    """Pixels that a main picture must have."""
+    phases: Phases
+    devices: tuple[str, ...]
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        return (*self.sides, *self.mains)
+
+
+class Porter:
+    """One thread and its queue. `take`, `hear` and `finish` may be called on any thread."""
+
+    def __init__(self, tell: Callable[[Report], None], folders: Folders) -> None:
+        self._tell = tell
+        self._folders = folders
+        self._work: queue.SimpleQueue[Parcel | Commit | Discard | None] = queue.SimpleQueue()
+        self._waiting: dict[int, Parcel] = {}
+        self._discarded: set[int] = set()
+        self._written: dict[Path, int] = {}
+        """Side file → the frame that wrote it: another frame must not overwrite it."""
+        self._thread = threading.Thread(target=self._run, name="porter", daemon=True)
+        self._thread.start()
+
+    def take(self, parcel: Parcel) -> None:
+        """Take over a rendered frame."""
+        self._work.put(parcel)
+
+    def hear(self, request: Commit | Discard) -> None:
+        """Take the dispatcher's word about an attempt."""
+        if isinstance(request, Discard):
+            self._discarded.add(request.attempt)
+        self._work.put(request)
+
+    def is_discarded(self, attempt: int) -> bool:
+        """Whether the dispatcher has given the attempt up."""
+        return attempt in self._discarded
+
+    def finish(self) -> None:
+        """Return when every attempt taken over has ended."""
+        self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        closing = False
+        while not (closing and not self._waiting):
+            item = self._work.get()
+            if item is None:
+                closing = True
+            elif isinstance(item, Parcel):
+                self._guard(item, self._check)
+            elif (parcel := self._waiting.pop(item.attempt, None)) is not None:
+                self._guard(parcel, self._commit if isinstance(item, Commit) else _release)
+
+    def _guard(self, parcel: Parcel, step: Callable[[Parcel], None]) -> None:
+        try:
+            step(parcel)
+        except Exception as error:  # noqa: BLE001  (one attempt's trouble is a report, never the end of this thread)
+            fault, words = _explain(error, parcel)
+            _release(parcel)
+            self._tell(Failed(parcel.attempt, fault, words))
+
+    def _check(self, parcel: Parcel) -> None:
+        if self.is_discarded(parcel.attempt):
+            _release(parcel)
+            return
+        self._refuse_overwriting(parcel)
+        for pair in parcel.sides:
+            pictures.check(pair.temp)
+        there = {pair.final for pair in parcel.mains}
+        for final in parcel.claim.finals:
+            if final not in there and final not in parcel.claim.kept:
+                raise pictures.BrokenPicture(
+                    f"Blender said that it had finished, but wrote no {final.name}: try again."
+                )
+        for pair in parcel.mains:
+            pictures.check(pair.temp, size=parcel.size)
+        for folder in dict.fromkeys(pair.final.parent for pair in parcel.pairs):
+            self._folders.wait(folder, begun=True)
+        found = tuple(_picture(pair) for pair in parcel.pairs)
+        self._waiting[parcel.attempt] = parcel
+        self._tell(Rendered(parcel.attempt, found, parcel.phases, host.peak_memory(), parcel.devices))
+
+    def _commit(self, parcel: Parcel) -> None:
+        lost = parcel.claim.commit([(pair.temp, pair.final) for pair in parcel.pairs])
+        self._tell(Committed(parcel.attempt, lost))
+
+    def _refuse_overwriting(self, parcel: Parcel) -> None:
+        for pair in parcel.sides:
+            frame = self._written.setdefault(pair.final, parcel.frame)
+            if frame != parcel.frame:
+                raise _Overwrites(
+                    f"'{pair.node or 'the output'}' writes {pair.final} for frame {frame} and for frame "
+                    f"{parcel.frame}: put #### into its path."
+                )
+
+
+class _Overwrites(Exception):
+    """Frames of this scene overwrite each other's files."""
+
+
+def _picture(pair: Pair) -> Picture:
+    return dataclasses.replace(pictures.digest(pair.temp), path=str(pair.final))
+
+
+def _release(parcel: Parcel) -> None:
+    parcel.claim.release()
+
+
+def _explain(error: Exception, parcel: Parcel) -> tuple[Fault, str]:
+    match error:
+        case pictures.BrokenPicture():
+            return _broken(str(error), parcel)
+        case CannotWrite():
+            return error.fault, str(error)
+        case OSError():
+            refused = cannot_write(parcel.claim.finals[-1], error)
+            return refused.fault, str(refused)
+        case _Overwrites():
+            return Fault.SCENE, str(error)
+        case TakenOver() | DispatchError():
+            return Fault.UNKNOWN, str(error)
+        case _:
+            traceback.print_exception(error, file=sys.stderr)
+            return Fault.UNKNOWN, f"The child failed at frame {parcel.frame} ({error!r}): see the worker's log."
+
+
+def _broken(words: str, parcel: Parcel) -> tuple[Fault, str]:
+    """Blender truncates files on a full disk and says nothing."""
+    try:
+        if host.free_space(parcel.claim.temp) < (1 << 20):
+            return Fault.DISK_FULL, f"The disk of {parcel.claim.finals[-1].parent} is full: make room, then go on."
+    except OSError:
+        pass
+    return Fault.BAD_OUTPUT, words

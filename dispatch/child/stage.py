@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scene as configured for this child: set up once, then one frame after another is shot on it.
+
+Owns what is done with one `Render`: claim, render, hand over to the porter; and the words for each way it can fail.
+Runs on the main thread. Scenes are looked up by name each time: nothing of Blender's is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import claims
+from ..failure_text import classify
+from ..model import DispatchError, Fault
+from ..protocol import Begun, Configure, Failed, Loaded, Progressed, Render, Report, Skipped
+from ..working_folder import CannotWrite
+from . import devices, facts, frame, handlers, outputs, scene, views
+from .folders import Folders
+from .porter import Parcel, Porter
+
+
+class Unusable(Exception):
+    """This child cannot go on. ``fault`` and the text (a sentence) go into `Broken`."""
+
+    def __init__(self, fault: Fault, words: str) -> None:
+        super().__init__(words)
+        self.fault = fault
+
+
+class Stage:
+    """A loaded scene with its devices pinned."""
+
+    def __init__(self, tell: Callable[[Report], None], folders: Folders, porter: Porter, ours: handlers.Ours) -> None:
+        self._tell = tell
+        self._folders = folders
+        self._porter = porter
+        self._ours = ours
+        self._wanted: tuple[str, ...] = ()
+
+    def set_up(self, order: Configure) -> None:
+        """Load and pin; say `Loaded`.
+
+        Raises:
+            Unusable: the scene cannot be loaded, or the devices cannot be pinned.
+        """
+        started = time.monotonic()
+        self._order = order
+        try:
+            scene.open_file(order.blend, order.autoexec)
+            chosen = scene.choose(order.scene)
+            devices.pin(chosen, order.backend, order.devices)
+        except scene.CannotOpen as error:
+            raise Unusable(error.fault, str(error)) from None
+        except devices.WrongDevice as error:
+            raise Unusable(Fault.WRONG_DEVICE, str(error)) from None
+        self._name = chosen.name
+        _prepare(chosen, order)
+        left_out = handlers.leave_out()
+        self._ours.install()
+        self._literal = frame.reads_range(chosen)
+        self._wanted = tuple(sorted(order.devices)) if chosen.render.engine == "CYCLES" else ()
+        there = devices.enabled(chosen)
+        if self._wanted and there != self._wanted:
+            raise Unusable(Fault.WRONG_DEVICE, _other_device(there, self._wanted))
+        self._tell(Loaded(time.monotonic() - started, there, left_out, facts.load_warnings(chosen)))
+
+    def shoot(self, request: Render) -> bool:
+        """Claim and render one frame and give it to the porter. Return False where it was not begun.
+
+        Raises:
+            Unusable: the scene is gone or is another one.
+        """
+        chosen = self._scene()
+        try:
+            finals = outputs.final_names(chosen, self._order.output, request.frame)
+        except RuntimeError as error:
+            self._fail(request, Fault.SCENE, f"Blender does not understand the output path ({_bare(error)}): mend it.")
+            return True
+        try:
+            got = self._claim(finals, request, views.size(chosen))
+        except DispatchError as error:
+            self._fail(request, error.fault if isinstance(error, CannotWrite) else Fault.UNKNOWN, str(error))
+            return True
+        match got:
+            case None:
+                return False
+            case claims.AlreadyThere():
+                self._tell(Skipped(request.attempt, got.pictures))
+            case claims.Taken():
+                self._tell(Skipped(request.attempt, (), got.owner, got.since))
+            case claims.Claim():
+                self._shoot_claimed(chosen, request, got)
+        return True
+
+    def _claim(
+        self, finals: tuple[Path, ...], request: Render, size: tuple[int, int]
+    ) -> claims.Claim | claims.AlreadyThere | claims.Taken | None:
+        folders = tuple(dict.fromkeys(final.parent for final in finals))
+        for last in (False, True):
+            if not all(self._folders.wait(folder, begun=False) for folder in folders):
+                return None
+            try:
+                return claims.claim(
+                    finals, self._order.owner, request.attempt, overwrite=self._order.overwrite, expected_size=size
+                )
+            except claims.TakenOver:
+                # Our owner file is gone (somebody tidied the folder): the dispatcher must join it again.
+                if last:
+                    raise
+                for folder in folders:
+                    self._folders.forget(folder)
+        return None
+
+    def _shoot_claimed(self, chosen: Any, request: Render, claim: claims.Claim) -> None:
+        self._tell(Begun(request.attempt))
+        try:
+            shot = frame.render(
+                chosen,
+                request.frame,
+                self._order.output,
+                claim.finals,
+                claim.temp,
+                literal=self._literal,
+                ours=self._ours,
+                tell=lambda done, of: self._tell(Progressed(request.attempt, done, of)),
+            )
+        except frame.NotRendered as error:
+            self._give_up(request, claim, classify(str(error)) or Fault.UNKNOWN, _bare(error))
+            return
+        except outputs.NamesClash as error:
+            self._give_up(request, claim, Fault.SCENE, str(error))
+            return
+        except OSError as error:
+            words = f"Cannot write into {claim.temp} ({error.strerror or error}): check the output folder."
+            self._give_up(request, claim, classify(str(error)) or Fault.CANNOT_WRITE, words)
+            return
+        used = devices.enabled(chosen)
+        if self._wanted and used != self._wanted:
+            self._give_up(request, claim, Fault.WRONG_DEVICE, _other_device(used, self._wanted))
+            devices.pin(chosen, self._order.backend, self._order.devices)
+            return
+        self._porter.take(
+            Parcel(request.attempt, request.frame, claim, shot.sides, shot.mains, views.size(chosen), shot.phases, used)
+        )
+
+    def _scene(self) -> Any:
+        import bpy
+
+        found = bpy.data.scenes.get(self._name)
+        if found is None or Path(bpy.data.filepath) != Path(self._order.blend):
+            raise Unusable(
+                Fault.SCENE, "A script in the file has loaded another file or removed the scene: switch it off."
+            )
+        return found
+
+    def _give_up(self, request: Render, claim: claims.Claim, fault: Fault, words: str) -> None:
+        claim.release()
+        self._fail(request, fault, words)
+
+    def _fail(self, request: Render, fault: Fault, words: str) -> None:
+        self._tell(Failed(request.attempt, fault, words))
+
+
+def _prepare(chosen: Any, order: Configure) -> None:
+    render = chosen.render
+    if render.is_movie_format:
+        raise Unusable(Fault.SCENE, f"The output of scene '{chosen.name}' is a movie: choose an image format.")
+    if order.threads > 0:
+        render.threads_mode, render.threads = "FIXED", order.threads
+    if order.persistent_data != "file":
+        render.use_persistent_data = True
+    # A cache for the artist's own compositor, under one name for all children.
+    render.use_render_cache = False
+
+
+def _other_device(used: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    return (
+        f"Cycles renders on {', '.join(used) or 'no device'} instead of {', '.join(wanted)}: "
+        "a script of the scene changed it, or the card is gone."
+    )
+
+
+def _bare(error: Exception) -> str:
+    return str(error).strip().removeprefix("Error: ")

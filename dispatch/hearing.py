@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What workers say, and what the machine makes of it.
+
+A part of the machine with a file of its own, under the machine's rules: no clock, no process, no file. A report that
+does not fit the records (late, doubled, of another attempt, out of turn) changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .events import Load, Send, WorkerSaid
+from .model import Fault
+from .protocol import (
+    VERSION,
+    Begun,
+    Broken,
+    Commit,
+    Committed,
+    Discard,
+    Failed,
+    FolderNoted,
+    FolderUsed,
+    Hello,
+    Loaded,
+    Progressed,
+    Rendered,
+    Skipped,
+)
+from .roster import AT_WORK, Attempt, Worker, WorkerState
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+class Hearing:
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._folders: set[str] = set()
+
+    def know_folder(self, folder: str) -> None:
+        """The journal of an earlier run knows this output folder already."""
+        self._folders.add(folder)
+
+    def hear(self, event: WorkerSaid) -> None:
+        worker = self._machine.workers.get(event.worker)
+        if worker is None or worker.state not in (*AT_WORK, WorkerState.LEAVING):
+            return
+        at, report = event.at, event.report
+        match report:
+            case Hello():
+                self._on_hello(at, worker, report)
+            case Loaded():
+                self._on_loaded(at, worker, report)
+            case FolderUsed():
+                self._on_folder(worker, report.folder)
+            case Broken():
+                self._machine.kill(at, worker, report.fault, report.words)
+            case Begun() | Progressed() | Rendered() | Committed() | Skipped() | Failed():
+                attempt = worker.hand.get(report.attempt)
+                if attempt is not None:
+                    self._on_attempt(at, worker, attempt, report)
+                elif isinstance(report, Rendered):
+                    self._machine.command(Send(worker.id, Discard(report.attempt)))
+            case _:
+                pass  # Left: the end of the process says the rest. Inspected: not asked for.
+
+    def _on_hello(self, at: float, worker: Worker, hello: Hello) -> None:
+        if worker.state is not WorkerState.STARTING:
+            return
+        if hello.protocol != VERSION:
+            words = f"the child speaks protocol {hello.protocol}, not {VERSION}: the installation is mixed up"
+            self._machine.kill(at, worker, Fault.CANNOT_START, words)
+            return
+        worker.state, worker.since = WorkerState.LOADING, at
+        self._machine.command(Load(worker.id, worker.slot.slot))
+
+    def _on_loaded(self, at: float, worker: Worker, loaded: Loaded) -> None:
+        if worker.state is not WorkerState.LOADING or not self._right_devices(at, worker, loaded.devices):
+            return
+        worker.state, worker.since = WorkerState.READY, at
+        self._machine.ever_ready = True
+        for warning in loaded.warnings:
+            self._machine.tell("warning", warning, once=True)
+
+    def _right_devices(self, at: float, worker: Worker, devices: tuple[str, ...]) -> bool:
+        """Whether Cycles uses what the slot has and nothing else; if not, the worker is ended: never a silent CPU render."""
+        asked = {d.id for d in worker.slot.slot.devices}
+        if not asked or set(devices) == asked:
+            return True
+        words = f"Cycles uses {', '.join(devices) or 'no device'} instead of {', '.join(sorted(asked))}"
+        self._machine.kill(at, worker, Fault.WRONG_DEVICE, words)
+        return False
+
+    def _on_folder(self, worker: Worker, folder: str) -> None:
+        if folder not in self._folders:
+            self._folders.add(folder)
+            self._machine.record("folder", folder=folder)
+        self._machine.command(Send(worker.id, FolderNoted(folder)))
+
+    def _on_attempt(
+        self,
+        at: float,
+        worker: Worker,
+        attempt: Attempt,
+        report: Begun | Progressed | Rendered | Committed | Skipped | Failed,
+    ) -> None:
+        match report:
+            case Begun():
+                attempt.begun, attempt.begun_at, worker.since = True, at, at
+            case Progressed():
+                attempt.sample, attempt.samples = report.sample, report.samples
+            case Rendered() if attempt.begun and attempt.pictures is None:
+                self._on_rendered(at, worker, attempt, report)
+            case Committed() if attempt.pictures is not None:
+                self._on_committed(at, worker, attempt, report)
+            case Skipped() if attempt.pictures is None:
+                self._on_skipped(at, worker, attempt, report)
+            case Failed():
+                del worker.hand[attempt.id]
+                worker.since = at
+                self._machine.blame.attempt_failed(at, worker, attempt, report.fault, report.words)
+            case _:
+                pass  # doubled, or out of turn
+
+    def _on_rendered(self, at: float, worker: Worker, attempt: Attempt, report: Rendered) -> None:
+        if not self._right_devices(at, worker, report.devices):
+            return
+        attempt.pictures = report.pictures
+        worker.since = at
+        self._machine.pace.rendered(at - attempt.begun_at)
+        self._machine.record(
+            "rendered",
+            task=attempt.task,
+            attempt=attempt.id,
+            worker=worker.id,
+            pictures=report.pictures,
+            phases=report.phases,
+            memory=report.memory,
+        )
+        self._machine.command(Send(worker.id, Commit(attempt.id)))
+
+    def _on_committed(self, at: float, worker: Worker, attempt: Attempt, report: Committed) -> None:
+        del worker.hand[attempt.id]
+        self._machine.pace.finished(worker.id, at, attempt.begun_at)
+        worker.finished += 1
+        worker.since = at
+        worker.slot.deaths = 0.0
+        self._machine.blame.succeeded()
+        self._machine.in_place(at, attempt, report.lost_to_others)
+
+    def _on_skipped(self, at: float, worker: Worker, attempt: Attempt, report: Skipped) -> None:
+        del worker.hand[attempt.id]
+        worker.since = at
+        if report.pictures:
+            self._machine.ledger.done(attempt.task)
+            self._machine.found += 1
+            self._machine.last_gain = at
+            self._machine.record("found", task=attempt.task, pictures=report.pictures)
+            return
+        self._machine.ledger.claimed_elsewhere(
+            attempt.task, report.owner, report.since, at + self._machine.limits.claims
+        )

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between operating systems: processes, locks, atomic replacement, places, sleep.
+
+Owns every call that exists on one system only; nothing else in the engine may make one. ``linux``, ``macos`` and
+``windows`` offer the same names with the same meaning; this package offers those of the system it runs on. Each of
+the three can be imported anywhere, so that tests can look at the calls that it would make. Decides nothing, needs
+neither psutil nor Blender.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .anywhere import FileLock, Locked, free_space, hostname
+
+if sys.platform == "win32":
+    from . import windows as _system
+elif sys.platform == "darwin":
+    from . import macos as _system
+else:
+    from . import linux as _system
+
+boot_id = _system.boot_id
+pid_namespace = _system.pid_namespace
+process_start_time = _system.process_start_time
+is_alive = _system.is_alive
+popen_options = _system.popen_options
+spawn_detached = _system.spawn_detached
+parent_environment = _system.parent_environment
+die_with_parent = _system.die_with_parent
+lower_priority = _system.lower_priority
+kill_tree = _system.kill_tree
+kill_orphans = _system.kill_orphans
+lock_file = _system.lock_file
+replace = _system.replace
+fsync_file = _system.fsync_file
+fsync_folder = _system.fsync_folder
+long_path = _system.long_path
+state_folder = _system.state_folder
+private_folder = _system.private_folder
+has_display = _system.has_display
+cores = _system.cores
+peak_memory = _system.peak_memory
+ChildrenJob = _system.ChildrenJob
+KeepAwake = _system.KeepAwake
+
+__all__ = [
+    "ChildrenJob",
+    "FileLock",
+    "KeepAwake",
+    "Locked",
+    "boot_id",
+    "cores",
+    "die_with_parent",
+    "free_space",
+    "fsync_file",
+    "fsync_folder",
+    "has_display",
+    "hostname",
+    "is_alive",
+    "kill_orphans",
+    "kill_tree",
+    "lock_file",
+    "long_path",
+    "lower_priority",
+    "parent_environment",
+    "peak_memory",
+    "pid_namespace",
+    "popen_options",
+    "private_folder",
+    "process_start_time",
+    "replace",
+    "spawn_detached",
+    "state_folder",
+]

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Killing what renders, at random moments, and looking at what is left: for fake children and real ones alike."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import engine
+import psutil
+from waiting import until
+
+from dispatch import pictures
+
+WATCHER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from dispatch import pictures
+finals = [Path(name) for name in sys.argv[2:]]
+print("watching", flush=True)
+looks = 0
+while True:
+    for final in finals:
+        try:
+            pictures.check(final)
+        except Exception as problem:
+            print(f"{final.name}: {problem!r}", flush=True)
+            sys.exit(1)
+        looks += 1
+        if looks % len(finals) == 0:
+            print(looks, flush=True)
+"""
+
+
+def children(dispatcher: psutil.Popen | subprocess.Popen[bytes], entry: Path) -> list[psutil.Process]:
+    """Return the living children of a dispatcher that run this entry."""
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(dispatcher.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if str(entry) in process.cmdline():
+                    found.append(process)
+    return found
+
+
+def kill_at_random(
+    folder: Path, entry: Path, frames: int, *, workers_killed: int, dispatchers_killed: int, seed: int, longest: float
+) -> list[int]:
+    """Run the job; kill workers and dispatchers, spread over the job's progress, each after a random moment.
+
+    Args:
+        longest: Seconds; the random moments lie between 0 and this.
+
+    Returns:
+        The exit status of every run of the dispatcher; -9 where it was killed.
+    """
+    chance = random.Random(seed)
+    plan = ["worker"] * workers_killed + ["dispatcher"] * dispatchers_killed
+    chance.shuffle(plan)
+    moments = [(round(frames * 0.7 * n / len(plan)), victim) for n, victim in enumerate(plan)]
+    results: list[int] = []
+    while True:
+        with engine.running(folder, entry) as dispatcher:
+            if not _strike_until_dispatcher_dies(dispatcher, folder, entry, moments, chance, longest):
+                results.append(dispatcher.wait(300))
+                return results
+        results.append(-9)
+        until(lambda: not orphans(entry, folder), 20, "the end of the dead dispatcher's children")
+
+
+def _strike_until_dispatcher_dies(
+    dispatcher: subprocess.Popen[bytes],
+    folder: Path,
+    entry: Path,
+    moments: list[tuple[int, str]],
+    chance: random.Random,
+    longest: float,
+) -> bool:
+    """Go through the moments; True after killing the dispatcher, False when there are none left."""
+    while moments:
+        progress, victim = moments.pop(0)
+        until(lambda p=progress: dispatcher.poll() is not None or len(engine.commits(folder)) >= p, 300, "progress")
+        assert dispatcher.poll() is None, f"it ended early: {(folder / 'dispatcher.log').read_text()}"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            dispatcher.wait(chance.uniform(0, longest))
+        if victim == "dispatcher":
+            dispatcher.kill()
+            return True
+        until(lambda: children(dispatcher, entry) or dispatcher.poll() is not None, 60, "a child to kill")
+        with contextlib.suppress(psutil.NoSuchProcess, IndexError):
+            chance.choice(children(dispatcher, entry)).kill()
+    return False
+
+
+def orphans(entry: Path, folder: Path) -> list[psutil.Process]:
+    """Children of this job (their TMPDIR lies in its folder) that run without a dispatcher."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(entry) in process.cmdline() and str(folder) in process.environ().get("TMPDIR", ""):
+                found.append(process)
+    return [p for p in found if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+@contextlib.contextmanager
+def watched(finals: Sequence[Path]) -> Iterator[None]:
+    """Watch from another process that each of these files is a whole picture at every moment of the block.
+
+    Raises:
+        AssertionError: one was missing or broken, or nobody looked.
+    """
+    argv = [sys.executable, "-c", WATCHER, str(engine.TESTS.parent), *map(str, finals)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as watcher:
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline() == "watching\n"
+        try:
+            yield
+        finally:
+            ended = watcher.poll()
+            watcher.kill()
+            lines = watcher.stdout.read().splitlines()
+    assert ended is None, lines[-1:]
+    assert len(lines) > 3, "the watcher hardly looked"
+
+
+def assert_all_whole(finals: Sequence[Path]) -> None:
+    for final in finals:
+        pictures.check(final)

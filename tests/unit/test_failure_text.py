@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from dispatch.failure_text import classify, classify_exit
+from dispatch.model import Fault
+
+REAL = [
+    (Fault.OUT_OF_VRAM, "Error: System is out of GPU and shared host memory"),
+    (Fault.OUT_OF_VRAM, "Error: System is out of GPU memory"),
+    (Fault.OUT_OF_VRAM, "Out of memory in cuStreamCreate(&cuda_stream_, CU_STREAM_NON_BLOCKING) (queue.cpp:21)"),
+    (Fault.OUT_OF_VRAM, "Out of memory in CUDA queue enqueue (integrator_init_from_camera)"),
+    (Fault.OUT_OF_VRAM, "Out of memory in HIP queue copy_from_device ()"),
+    (Fault.OUT_OF_VRAM, "OPTIX_ERROR_DEVICE_OUT_OF_MEMORY in optixLaunch(pipeline) (queue.cpp:120)"),
+    (Fault.OUT_OF_VRAM, 'oneAPI memory operation error: got runtime exception "UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY"'),
+    (Fault.OUT_OF_VRAM, "Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)"),
+    (Fault.OUT_OF_VRAM, "Illegal address in CUDA queue x ()\nSystem is out of GPU memory"),
+    (Fault.OUT_OF_RAM, "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc"),
+    (Fault.OUT_OF_RAM, "Calloc returns null: len=1600000000 in imb_addrectImBuf, total 42"),
+    (Fault.OUT_OF_RAM, "Error: Out of memory\n"),
+    (Fault.LOST_DEVICE, "Illegal address in CUDA queue copy_from_device (integrator_shade_surface prefix_sum)"),
+    (Fault.LOST_DEVICE, "Launch failed in cuCtxSynchronize() (device_impl.cpp:970)"),
+    (Fault.LOST_DEVICE, "Failed to create CUDA context (Invalid device)"),
+    (Fault.LOST_DEVICE, "Failed to load CUDA kernel from '/x/kernel_sm_90.cubin' (File not found)"),
+    (Fault.LOST_DEVICE, "OPTIX_ERROR_CUDA_ERROR in optixLaunch() (queue.cpp:1)"),
+    (Fault.LOST_DEVICE, "Failed to build OptiX acceleration structure"),
+    (Fault.LOST_DEVICE, "CUDA binary kernel for this graphics card compute capability (12.0) not found."),
+    (Fault.LOST_DEVICE, 'oneAPI unknown kernel execution error: got runtime exception "UR_RESULT_ERROR_DEVICE_LOST"'),
+    (Fault.LOST_DEVICE, "Command buffer not completed. status = 5. "),
+    (Fault.SCENE, "Error: Cannot render, no camera\n"),
+    (Fault.SCENE, "Failed to denoise, build has no OpenImageDenoise support"),
+    (Fault.CANNOT_WRITE, "Error: Render error (Not a directory) cannot save: '/x/f/0001.png'"),
+    (Fault.CANNOT_WRITE, "[Errno 13] Permission denied: '/x'"),
+    (Fault.DISK_FULL, "Render error (No space left on device) cannot save: '/x/0001.tif'"),
+    (Fault.DISK_FULL, "[WinError 112] There is not enough space on the disk: 'C:\\\\x'"),
+    (Fault.CANNOT_START, "ModuleNotFoundError: No module named 'bpy'"),
+]
+
+
+@pytest.mark.parametrize(("fault", "text"), REAL)
+def test_a_real_message_is_known(fault: Fault, text: str) -> None:
+    assert classify(text) is fault
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Fra:3 Mem:8.34M (Peak 10.49M) | Time:00:00.00 | Remaining:00:00.00 | Mem:0.23M, Peak:0.23M | Sample 1/4",
+        "00:00.426  render           | Saved: '/tmp/out/k_0003.png'",
+        "Denoising on CUDA device NVIDIA H200",
+    ],
+)
+def test_ordinary_words_mean_nothing(text: str) -> None:
+    assert classify(text) is None
+
+
+@pytest.mark.parametrize(
+    ("returncode", "tail", "fault"),
+    [
+        (-9, "", Fault.KILLED),
+        (137, "", Fault.KILLED),
+        (-11, "Writing: /tmp/a.crash.txt", Fault.CRASHED),
+        (139, "", Fault.CRASHED),
+        (0xC0000005, "", Fault.CRASHED),
+        (-1073741819, "", Fault.CRASHED),
+        (-6, "terminate called after throwing an instance of 'std::bad_alloc'", Fault.OUT_OF_RAM),
+        (-11, "Out of memory in cuMemAlloc(&p, size) (x.cpp:1)", Fault.OUT_OF_VRAM),
+        (76, "", Fault.SCENE),
+        (77, "Traceback", Fault.CANNOT_START),
+        (1, "ModuleNotFoundError: No module named 'bpy'", Fault.CANNOT_START),
+        (0, "", Fault.UNKNOWN),
+        (-11, "Error: Cannot render, no camera", Fault.CRASHED),
+    ],
+)
+def test_an_exit_is_explained_by_status_and_log(returncode: int, tail: str, fault: Fault) -> None:
+    assert classify_exit(returncode, tail) is fault
+
+
+def test_an_old_warning_does_not_explain_a_death() -> None:
+    assert classify_exit(-11, "Out of memory in cuMemAlloc(x)\n" + "fine\n" * 100) is Fault.CRASHED
