@@ -78,7 +78,7 @@ _SCENE = (
 
 _CANNOT_START = (
     r"no module named '?(?:bpy|_cycles|numpy)|error while loading shared libraries|GLIBC\w*' not found"
-    r"|cannot open shared object file|unable to open a display|dll load failed|image not found"
+    r"|cannot open shared object file|unable to open a display|couldn.t open libEGL|dll load failed|image not found"
     r"|\[Errno 8\]|exec format error|not a valid win32 application"
 )
 

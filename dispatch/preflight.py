@@ -85,7 +85,7 @@ def check(facts: SceneFacts, plan: Plan) -> list[Finding]:
         return [unknown_scene(plan.scene, facts.scenes)]
     found = [*_picture(facts), *_output(facts, plan), *_sharing(plan), *_simulations(facts, plan), *_files(facts)]
     found += [*_engine(facts), *_scripts(facts)]
-    found += [Finding(Level.WARNING, "scene-warning", text) for text in facts.warnings]
+    found += [_warning("scene-warning", text) for text in facts.warnings]
     rank = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
     return sorted(found, key=lambda finding: rank[finding.level])
 
@@ -99,7 +99,7 @@ def unknown_scene(asked: str, scenes: Sequence[str]) -> Finding:
     """The finding for a scene name that the file does not have."""
     close = difflib.get_close_matches(asked, scenes, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'?" if close else f"it has {_quoted(scenes)}."
-    return Finding(Level.ERROR, "unknown-scene", f"The file has no scene '{asked}': {hint}")
+    return _error("unknown-scene", f"The file has no scene '{asked}': {hint}")
 
 
 def disk_words(picture_bytes: int, frames_left: int, free: int) -> str:
@@ -118,33 +118,41 @@ def disk_words(picture_bytes: int, frames_left: int, free: int) -> str:
     )
 
 
+def _error(key: str, text: str) -> Finding:
+    return Finding(Level.ERROR, key, text)
+
+
+def _warning(key: str, text: str) -> Finding:
+    return Finding(Level.WARNING, key, text)
+
+
+def _note(key: str, text: str) -> Finding:
+    return Finding(Level.NOTE, key, text)
+
+
 def _quoted(items: Sequence[str]) -> str:
     return wording.names([f"'{item}'" for item in items])
 
 
 def _picture(facts: SceneFacts) -> Iterator[Finding]:
     if facts.is_movie:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "movie-output",
             f"The scene writes a movie ({facts.file_format}), which several workers cannot write together: set the "
             "file format to an image sequence (PNG, OpenEXR …) and make the movie from the pictures afterwards.",
         )
     elif facts.file_format not in CHECKED_FORMATS:
-        yield Finding(
-            Level.WARNING,
+        yield _warning(
             "unchecked-format",
             f"A half-written {facts.file_format} file cannot be told from a whole one: PNG or OpenEXR is safer.",
         )
     if not facts.camera:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "no-camera",
             f"Scene '{facts.scene}' has no camera at its first frame: set one in the scene's properties and save.",
         )
     if not facts.view_layers:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "no-view-layer",
             f"No view layer of scene '{facts.scene}' is on for rendering, so every picture would be empty: tick "
             "'Use for Rendering' on one and save.",
@@ -153,15 +161,13 @@ def _picture(facts: SceneFacts) -> Iterator[Finding]:
 
 def _output(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
     if not plan.frames:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "no-frames",
             f"There is nothing to render: the scene's range {facts.frame_start} to {facts.frame_end} is empty; "
             "name the frames with --frames.",
         )
     if facts.output_is_relative:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "relative-output",
             f"The output path '{facts.output}' does not say in which folder the pictures go: give an absolute path "
             "or one that begins with '//' with --output.",
@@ -169,8 +175,7 @@ def _output(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
     yield from _names(facts, plan)
     for place in plan.destinations:
         if place.obstacle:
-            yield Finding(
-                Level.ERROR,
+            yield _error(
                 "output-not-writable",
                 f"Pictures cannot be written to '{place.folder}': {place.obstacle}; choose another folder with "
                 "--output or mend that one.",
@@ -189,21 +194,18 @@ def _names(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
         return
     several = len(plan.frames) > 1 and facts.frame_start != facts.frame_end
     if not facts.first_path:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "bad-template",
             f"Blender cannot make file names from the output '{facts.output}': check what stands in braces in it.",
         )
     elif several and facts.first_path == facts.last_path:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "same-name",
             f"Every frame would be written to '{facts.first_path}': put '####' into the output's file name.",
         )
     # ntpath knows both slashes: a template from Windows may hold either.
     elif "#" not in ntpath.basename(facts.output):
-        yield Finding(
-            Level.NOTE,
+        yield _note(
             "no-frame-number",
             f"The output's file name has no '#', so Blender puts the frame number at its end: the first picture is "
             f"'{ntpath.basename(facts.first_path)}'.",
@@ -212,21 +214,18 @@ def _names(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
 
 def _sharing(plan: Plan) -> Iterator[Finding]:
     if plan.same_output:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "output-in-use",
             f"Job '{plan.same_output}' is writing the same pictures: wait for it, stop it, or choose another output.",
         )
     elif plan.others and plan.overwrite:
-        yield Finding(
-            Level.WARNING,
+        yield _warning(
             "shared-with-overwrite",
             f"Others are at work in the same folder ({wording.names(plan.others)}) while Overwrite is on: frames of "
             "the same name would be rendered twice; use --no-overwrite to share the work.",
         )
     elif plan.others:
-        yield Finding(
-            Level.NOTE,
+        yield _note(
             "shared-folder",
             f"Others are at work in the same folder ({wording.names(plan.others)}): frames of the same name are shared.",
         )
@@ -237,15 +236,13 @@ def _simulations(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
         return
     which = wording.names([f"'{name}' ({kind.replace('_', ' ').lower()})" for name, kind in facts.unbaked])
     if plan.allow_unbaked:
-        yield Finding(
-            Level.WARNING,
+        yield _warning(
             "unbaked-simulation",
             f"Simulations are not baked: {which}; one worker renders all frames in order, and baking them would let "
             "every device work.",
         )
     else:
-        yield Finding(
-            Level.ERROR,
+        yield _error(
             "unbaked-simulation",
             f"Simulations are not baked: {which}; frames rendered apart would not fit together, so bake and save, or "
             "render in order on one worker with --allow-unbaked.",
@@ -258,15 +255,13 @@ def _files(facts: SceneFacts) -> Iterator[Finding]:
         (facts.missing_images, "missing-files", "file that the scene uses is", "files that the scene uses are"),
     ):
         if missing:
-            yield Finding(
-                Level.WARNING,
+            yield _warning(
                 key,
                 f"{wording.count(len(missing), one, many)} missing, and Blender renders without: "
                 f"{_quoted(missing)}; find them with File > External Data.",
             )
     if facts.unpacked_paint:
-        yield Finding(
-            Level.WARNING,
+        yield _warning(
             "unpacked-paint",
             f"Painted images are neither saved nor packed, so workers do not see the paint: "
             f"{_quoted(facts.unpacked_paint)}; save or pack them.",
@@ -275,31 +270,28 @@ def _files(facts: SceneFacts) -> Iterator[Finding]:
 
 def _engine(facts: SceneFacts) -> Iterator[Finding]:
     if facts.engine != CYCLES:
-        yield Finding(
-            Level.NOTE,
+        yield _note(
             "other-engine",
             f"The engine {facts.engine} chooses its GPU by itself: only Cycles can be bound to devices, so one worker "
             "renders unless --per-device asks for more.",
         )
     if facts.gpu_compositor:
-        yield Finding(
-            Level.NOTE,
+        yield _note(
             "gpu-compositor",
-            "The compositor is set to GPU, which cannot be bound to a worker's card: workers run it on the CPU.",
+            "The compositor runs on a GPU of its own choice, which cannot be bound to a worker's card: set it to CPU in "
+            "the render properties if a card runs short of memory.",
         )
 
 
 def _scripts(facts: SceneFacts) -> Iterator[Finding]:
     if facts.scripts_blocked:
-        yield Finding(
-            Level.WARNING,
+        yield _warning(
             "scripts-blocked",
             "The file has scripts or scripted drivers that will not run, so pictures may differ from what you see: "
             "use --autoexec if you trust the file.",
         )
     if facts.handlers:
-        yield Finding(
-            Level.WARNING,
+        yield _warning(
             "handlers-left-out",
             f"Handlers for the start and end of a render would run once per frame in every worker and are left out: "
             f"{wording.names(facts.handlers)}.",

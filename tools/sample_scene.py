@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make a small animated sample scene: glowing beads on a turning ring above a floor, with a camera that drifts.
 
-    python tools/sample_scene.py FILE.blend [--frames 24] [--size 320x180] [--samples 6]
+    python tools/sample_scene.py FILE.blend [--frames 24] [--size 320x180] [--samples 4]
 
 Needs a Python that can import bpy, 4.2 or newer.
 """
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--size", default="320x180")
-    parser.add_argument("--samples", type=int, default=6)
+    parser.add_argument("--samples", type=int, default=4)
     options = parser.parse_args()
     width, height = (int(part) for part in options.size.split("x"))
 

@@ -34,7 +34,7 @@ def external() -> External:
     """Look at every file that the open .blend names. Files packed into it do not count."""
     import bpy
 
-    libraries = {paths.absolute(it.filepath): it.is_missing for it in bpy.data.libraries if not _lends_only_tools(it)}
+    libraries = {paths.absolute(it.filepath): it.is_missing for it in bpy.data.libraries}
     there, missing = {}, []
     for pattern, found in _named():
         entries = {path: stat for path in found if (stat := _stat(path)) is not None}
@@ -77,9 +77,11 @@ def _named() -> Iterator[tuple[str, list[str]]]:
             path = paths.absolute(block.filepath, block.library)
             patterns[path] = _sequence(path)
     patterns.update({path: _sequence(path) for path in _strip_pictures()})
-    ignored = _ignored()
+    ignored, libraries = _ignored(), {paths.absolute(library.filepath) for library in bpy.data.libraries}
     for path in bpy.utils.blend_paths(absolute=True, packed=False):
         name = paths.absolute(path)
+        if name.endswith(".blend") and name not in libraries:
+            continue  # a brush file of this Blender, not of the scene (since 4.3)
         if name not in ignored and not Path(name).is_dir():
             patterns.setdefault(name, [name])
     yield from patterns.items()
@@ -89,15 +91,9 @@ def _ignored() -> set[str]:
     """Paths that Blender lists but no picture needs: copies of texts, images that nothing uses."""
     import bpy
 
-    blocks = [*bpy.data.texts, *filter(_lends_only_tools, bpy.data.libraries), *(image for image in bpy.data.images if not image.users)]
+    blocks = [*bpy.data.texts, *(image for image in bpy.data.images if not image.users)]
     blocks += [image for image in bpy.data.images if image.source in ("VIEWER", "GENERATED")]
     return {paths.absolute(block.filepath, block.library) for block in blocks if block.filepath}
-
-
-def _lends_only_tools(library: Any) -> bool:
-    """Whether only brushes and the like come from it (Blender's own brush files, since 4.3): no picture needs them."""
-    kinds = {block.id_type for block in library.users_id}
-    return "BRUSH" in kinds and kinds <= {"BRUSH", "PALETTE", "PAINTCURVE", "IMAGE", "TEXTURE"}
 
 
 def _strip_pictures() -> Iterator[str]:

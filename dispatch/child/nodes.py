@@ -47,9 +47,9 @@ def compositor_tree(scene: Any) -> Any:
 
 
 def target(node: Any) -> str:
-    """Return the absolute folder or template of a node, for people."""
-    folder = paths.absolute(getattr(node, _property(node)))
-    return paths.join(folder, getattr(node, "file_name", ""))
+    """Return the absolute folder into which a node writes, for people."""
+    path = getattr(node, _property(node))
+    return paths.absolute(paths.split(path)[0] or "." if _holds_name(node) else path)
 
 
 def literally(path: str) -> str:
@@ -79,8 +79,7 @@ class Detour:
         original = getattr(node, _property(node))
         base = folder.joinpath(*["d"] * _UP)
         real, rest = paths.absolute(original), ""
-        if hasattr(node, "base_path") and node.format.file_format == "OPEN_EXR_MULTILAYER":
-            # There the last part of the path is the start of the file's name.
+        if _holds_name(node):
             place, rest = paths.split(original)
             real = paths.absolute(place or ".")
         elif ("{" in original or "}" in original) and not hasattr(node, "base_path"):
@@ -106,6 +105,11 @@ class Detour:
     def final(self, temp: Path) -> Path:
         """Return where a file that the node wrote belongs."""
         return Path(os.path.normpath(paths.join(self.real, os.path.relpath(temp, self.base))))
+
+
+def _holds_name(node: Any) -> bool:
+    """Whether the last part of the node's path is the start of the file's name (4.x, layers)."""
+    return hasattr(node, "base_path") and node.format.file_format == "OPEN_EXR_MULTILAYER"
 
 
 def _property(node: Any) -> str:

@@ -23,7 +23,7 @@ def unbaked(scene: Any) -> tuple[tuple[str, str], ...]:
     for thing in _objects(scene):
         for modifier in thing.modifiers:
             found += [(thing.name, kind) for kind in _of_modifier(modifier)]
-    return tuple(dict.fromkeys(found))
+    return tuple(sorted(set(found)))
 
 
 def _objects(scene: Any) -> Iterator[Any]:

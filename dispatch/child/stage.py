@@ -17,7 +17,7 @@ from ..failure_text import classify
 from ..model import DispatchError, Fault
 from ..protocol import Begun, Configure, Failed, Loaded, Progressed, Render, Report, Skipped
 from ..working_folder import CannotWrite
-from . import devices, facts, frame, handlers, outputs, scene, views
+from . import devices, facts, frame, handlers, nodes, outputs, scene, views
 from .folders import Folders
 from .porter import Parcel, Porter
 
@@ -57,7 +57,7 @@ class Stage:
         except devices.WrongDevice as error:
             raise Unusable(Fault.WRONG_DEVICE, str(error)) from None
         self._name = chosen.name
-        _prepare(chosen, order)
+        warnings = _prepare(chosen, order)
         left_out = handlers.leave_out()
         self._ours.install()
         self._literal = frame.reads_range(chosen)
@@ -65,7 +65,7 @@ class Stage:
         there = devices.enabled(chosen)
         if self._wanted and there != self._wanted:
             raise Unusable(Fault.WRONG_DEVICE, _other_device(there, self._wanted))
-        self._tell(Loaded(time.monotonic() - started, there, left_out, facts.load_warnings(chosen)))
+        self._tell(Loaded(time.monotonic() - started, there, left_out, (*warnings, *facts.load_warnings(chosen))))
 
     def shoot(self, request: Render) -> bool:
         """Claim and render one frame and give it to the porter. Return False where it was not begun.
@@ -164,7 +164,8 @@ class Stage:
         self._tell(Failed(request.attempt, fault, words))
 
 
-def _prepare(chosen: Any, order: Configure) -> None:
+def _prepare(chosen: Any, order: Configure) -> tuple[str, ...]:
+    """Set what a child's scene must have; return sentences about what was changed."""
     render = chosen.render
     if render.is_movie_format:
         raise Unusable(Fault.SCENE, f"The output of scene '{chosen.name}' is a movie: choose an image format.")
@@ -174,6 +175,11 @@ def _prepare(chosen: Any, order: Configure) -> None:
         render.use_persistent_data = True
     # A cache for the artist's own compositor, under one name for all children.
     render.use_render_cache = False
+    if not order.devices or render.compositor_device != "GPU" or nodes.compositor_tree(chosen) is None:
+        return ()
+    # It would take a card of its own choice, and without one Blender 5.2 aborts.
+    render.compositor_device = "CPU"
+    return ("The compositor runs on the CPU instead of a GPU: it cannot be bound to the worker's devices.",)
 
 
 def _other_device(used: tuple[str, ...], wanted: tuple[str, ...]) -> str:

@@ -65,20 +65,18 @@ def _boxes(source: Source, at: int, end: int) -> Iterator[tuple[bytes, int, int]
 def _stream(source: Source, at: int, end: int) -> tuple[int, int]:
     """Walk the main header and the tile parts up to the end mark."""
     right, bottom, left, top = source.unpack(">IIII", at + 8)
+    size = right - left, bottom - top
     at += 2
     while True:
         marker, length = source.unpack(">2sH", at)
         if marker == b"\xff\x90":
             (part,) = source.unpack(">I", at + 6)
-            if part == 0:
-                at = end - 2
-            elif part < 14:
-                raise source.broken(f"there is no tile at byte {at}")
-            else:
-                at += part
-            source.need(at, 2)
+            # 0: this last tile reaches to the end mark.
+            at = at + part if part else end - 2
             if source.at(at, 2) == _END:
-                return right - left, bottom - top
+                return size
+            if part < 14:
+                raise source.broken("its end mark is missing")
         elif marker[0] == 0xFF and marker != _END and length >= 2:
             at += 2 + length
         else:

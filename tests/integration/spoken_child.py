@@ -77,7 +77,9 @@ class SpokenChild:
         """The next report; folders are noted on the way."""
         report = self._queue.get(timeout=PATIENCE)
         if report is None:
-            raise EOFError(f"the child ended with {self.process.wait()}: {self.log.read_text(errors='replace')[-3000:]}")
+            raise EOFError(
+                f"the child ended with {self.process.wait()}: {self.log.read_text(errors='replace')[-3000:]}"
+            )
         self.heard.append(report)
         if isinstance(report, FolderUsed):
             self.note(Path(report.folder))

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from integration.spoken_child import SpokenChild
+
 from dispatch import pictures, protocol
 from dispatch.model import Backend, Fault
 from dispatch.protocol import (
@@ -32,7 +34,6 @@ from dispatch.protocol import (
     SceneFacts,
     Skipped,
 )
-from integration.spoken_child import SpokenChild
 
 
 def pixels(png: Path) -> bytes:
@@ -83,6 +84,14 @@ def test_frames_are_the_pixels_of_a_plain_animation_render(child: SpokenChild, s
     assert files(tmp_path / "out") == files(scenes / "plain_moving")
     for name in files(tmp_path / "out"):
         assert pixels(tmp_path / "out" / name) == pixels(scenes / "plain_moving" / name), name
+
+
+def test_a_compositor_on_the_gpu_moves_to_the_cpu(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
+    loaded = child.configure(scenes / "gpu_compositor.blend", str(tmp_path / "x_####"))
+    assert isinstance(loaded, Loaded)
+    assert "CPU instead of a GPU" in loaded.warnings[0]
+    assert child.render(1, 4) == Committed(1)
+    assert pixels(tmp_path / "x_0004.png") == pixels(scenes / "plain_moving" / "x_0004.png")
 
 
 def test_a_report_carries_picture_phases_memory_and_devices(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
@@ -281,9 +290,7 @@ def test_leaving_drops_prefetched_frames(child: SpokenChild, scenes: Path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_lost_our_owner_file_is_asked_for_again(
-    child: SpokenChild, scenes: Path, tmp_path: Path
-) -> None:
+def test_a_folder_that_lost_our_owner_file_is_asked_for_again(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
     child.configure(scenes / "simple.blend", str(tmp_path / "out" / "x_####"))
     (tmp_path / "out").mkdir()
     child.say(FolderNoted(str(tmp_path / "out")))
@@ -355,9 +362,7 @@ def test_a_place_that_cannot_be_written_is_said(child: SpokenChild, scenes: Path
 def test_a_device_that_does_not_exist_is_refused_with_those_that_do(
     child: SpokenChild, scenes: Path, tmp_path: Path, backend: Backend, identifier: str
 ) -> None:
-    broken = child.configure(
-        scenes / "simple.blend", str(tmp_path / "x_####"), backend=backend, devices=(identifier,)
-    )
+    broken = child.configure(scenes / "simple.blend", str(tmp_path / "x_####"), backend=backend, devices=(identifier,))
     assert isinstance(broken, Broken)
     assert broken.fault is Fault.WRONG_DEVICE
     assert identifier in broken.words
