@@ -111,7 +111,7 @@ class Blame:
             self._charge(current.task, record, rule.task, fault, words)
         if rule.card:
             self._strike_cards(at, record.slot, words)
-        if worker.sentence is None and rule.together:
+        if worker.sentence is None and rule.together and machine.ever_ready:
             self._ends.append(RecentEnd(at, record, rule.slot, current.task if current else None, rule.task))
             self._look_for_machine_event(at)
         if record.deaths >= machine.limits.deaths:

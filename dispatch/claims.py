@@ -1,52 +1,45 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Claims: the exclusive right to produce the files of one task, and putting them in place.
+"""Claims: who may produce the files of a task.
 
-Owns the way from "may I render this?" to "the picture is there". A final name holds nothing, an empty claim, or a
-whole picture, at any instant and whoever dies.
+Owns the answer to "may I render this?", and what a dispatcher does about claims whose holders are gone. A final name
+holds nothing, an empty claim, or a whole picture, at any instant and whoever dies.
 
 Overwrite off: a record in the working folder, then a placeholder (an empty file under the final name, as Blender
 makes it), both created exclusively. A plain Blender respects the placeholder. Overwrite on: the record alone; the old
 picture stays until it is replaced.
 
-Before anything is put in place, the owner file and the records are read again: a sleeper whose claims were taken over
-puts nothing in place (`TakenOver`). Between that look and the replacement lies an instant that no file system closes;
-what can happen in it is a frame rendered twice, never a broken or missing one.
-
-Must not decide who is dead (`owners`) nor what a whole picture is (`pictures`).
+Must not decide who is dead (`owners`) nor what a whole picture is (`pictures`), and replaces nothing (`holding`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import shutil
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import host, owners, pictures, records
-from .model import DispatchError, Picture
+from . import owners, pictures, records
+from .holding import Claim, TakenOver
+from .model import Picture
 from .records import Record
-from .working_folder import (
-    CannotWrite,
-    WorkingFolder,
-    cannot_write,
-    create_new,
-    make_folder,
-    make_fresh_folder,
-    remove,
-    remove_tree,
-)
+from .working_folder import CannotWrite, WorkingFolder, cannot_write, create_new, make_fresh_folder, remove, remove_tree
+
+__all__ = [
+    "AlreadyThere",
+    "CannotWrite",
+    "Claim",
+    "Taken",
+    "TakenOver",
+    "claim",
+    "open_claims",
+    "release_attempt",
+    "release_foreign",
+]
 
 STILL = 60.0
 """Seconds by the file server's clock for which a foreign file that looks incomplete may still be being written."""
 
 _TRIES = 20
-
-
-class TakenOver(DispatchError):
-    """The claim, or our place in the folder, is no longer ours: somebody else counted us as dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,111 +61,6 @@ class Taken:
     """Modification time of the claim, seconds since the epoch by the file server's clock."""
     path: str = ""
     """The final name it is about."""
-
-
-@dataclass(slots=True)
-class Claim:
-    """The right to produce these files. End it with `commit` or `release`."""
-
-    finals: tuple[Path, ...]
-    owner_id: str
-    attempt: int
-    overwrite: bool
-    kept: tuple[Path, ...] = ()
-    """Finals that are whole already (Overwrite off, other views are missing): `commit` keeps them."""
-    replaces: tuple[Path, ...] = ()
-    """Finals that hold a broken file nobody has written to for a minute: `commit` replaces it. To be journaled."""
-    _held: list[Path] = field(default_factory=list)
-    _placeholders: list[Path] = field(default_factory=list)
-    _temps: set[Path] = field(default_factory=set)
-
-    @property
-    def temp(self) -> Path:
-        """The private folder of this attempt beside the main picture (the last of the finals)."""
-        return self.temp_beside(self.finals[-1])
-
-    def temp_beside(self, final: Path) -> Path:
-        """The private folder of this attempt on the file system of ``final``."""
-        return WorkingFolder(final.parent).temp_of(self.owner_id, self.attempt)
-
-    def commit(self, pairs: Sequence[tuple[Path, Path]]) -> tuple[str, ...]:
-        """Put the temporary files (checked, whole) in place and end the claim.
-
-        Args:
-            pairs: (temporary file, final name); side files first, the main picture last.
-
-        Returns:
-            Final names that held a whole foreign picture (Overwrite off), which was kept.
-
-        Raises:
-            TakenOver: nothing was put in place; the temporary files are gone.
-            CannotWrite: some files may be in place; call `release`.
-        """
-        near = [(self._brought_near(temp, final, f"{n}~"), final) for n, (temp, final) in enumerate(pairs)]
-        for temp, final in near:
-            with _writing(final):
-                host.fsync_file(temp)
-        self.verify()
-        lost = []
-        for temp, final in near:
-            if self._is_foreign_picture(final):
-                lost.append(str(final))
-            else:
-                with _writing(final):
-                    host.replace(temp, final)
-        for folder in dict.fromkeys(final.parent for _, final in pairs):
-            with _writing(folder):
-                host.fsync_folder(folder)
-        self.release()
-        return tuple(lost)
-
-    def verify(self) -> None:
-        """Look whether the claim is still ours.
-
-        Raises:
-            TakenOver: it is not; what was left of it is removed.
-        """
-        for final in self.finals:
-            if not owners.is_here(final.parent, self.owner_id) or not self._is_ours(final):
-                self.release()
-                raise TakenOver(f"The claim of {final} was taken over: this attempt's picture is thrown away.")
-
-    def release(self) -> None:
-        """End the claim: remove its temporary files, its empty placeholders and its records. Never fails."""
-        for temp in self._temps:
-            remove_tree(temp)
-        for final in self._held:
-            file = WorkingFolder(final.parent).record_file(final.name)
-            record = records.read(file)
-            ours = self._is_ours(final)
-            # No record at all: we were buried before we made the placeholder, so nobody else will remove it.
-            if final in self._placeholders and (ours or record is None):
-                records.remove_if_empty(final)
-            if ours:
-                remove(file)
-        self._held.clear()
-
-    def _is_ours(self, final: Path) -> bool:
-        record = records.read(WorkingFolder(final.parent).record_file(final.name))
-        return record is not None and (record.owner, record.attempt) == (self.owner_id, self.attempt)
-
-    def _is_foreign_picture(self, final: Path) -> bool:
-        return not self.overwrite and final in self.finals and pictures.is_whole(final)
-
-    def _brought_near(self, temp: Path, final: Path, name: str) -> Path:
-        """Return the file in our folder beside the final: from there it can be moved in one step."""
-        beside = self.temp_beside(final)
-        if beside in temp.parents:
-            return temp
-        with _writing(final):
-            make_folder(beside)
-            self._temps.add(beside)
-            try:
-                return temp.rename(beside / name)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                return Path(shutil.copyfile(temp, beside / name))
 
 
 def claim(
@@ -204,7 +92,7 @@ def claim(
                 mine.release()
                 return taken
         for folder in dict.fromkeys(mine.temp_beside(final) for final in mine.finals):
-            mine._temps.add(folder)
+            mine.temps.append(folder)
             make_fresh_folder(folder)
     except BaseException:
         mine.release()
@@ -318,11 +206,11 @@ def _take(mine: Claim, final: Path) -> Taken | None:
             records.create(place, Record(mine.owner_id, mine.attempt, not mine.overwrite and found is None, final.name))
         except FileExistsError:
             continue
-        mine._held.append(final)
+        mine.held.append(final)
         _verify_joined(place, mine.owner_id)
         if mine.overwrite or _hold(mine, final, found):
             return None
-        mine._held.remove(final)
+        mine.held.remove(final)
         remove(file)
     raise CannotWrite(f"{final} keeps changing while we claim it: check who else writes there.")
 
@@ -334,7 +222,7 @@ def _hold(mine: Claim, final: Path, found: _Found | None) -> bool:
             create_new(final, b"")
         except FileExistsError:
             return False
-        mine._placeholders.append(final)
+        mine.placeholders.append(final)
         return True
     if _look(final) != found:
         return False
@@ -370,11 +258,3 @@ def _server_time(place: WorkingFolder, me: str) -> float:
     if now is None:
         raise TakenOver(f"{place.root} does not hold our owner file (any more): the folder must be joined again.")
     return now
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise cannot_write(path, error) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import os
 import queue
 import signal
@@ -78,6 +79,8 @@ class Child:
         self.pending: deque[Any] = deque()
         self.folders: set[str] = set()
         self.held: dict[int, Held] = {}
+        self.gaps: list[float] = []
+        self.free_at = 0.0
         self.template: tuple[Path, Any] | None = None
 
     # --- talk
@@ -160,6 +163,8 @@ class Child:
                 self.render(self.pending.popleft())
             else:
                 self.take(self.inbox.get())
+        if folder := self.script.get("gaps", ""):
+            Path(folder, f"{os.getpid()}.json").write_text(json.dumps(self.gaps), encoding="utf-8")
         self.say(self.protocol.Left(dropped=tuple(r.attempt for r in self.pending)))
         self.strike("end")
         os._exit(0)
@@ -219,6 +224,8 @@ class Child:
     def render(self, request: Any) -> None:
         """Render one frame; its pictures stay in ``held`` until the journal knows them."""
         self.attempt, self.frame = request.attempt, request.frame
+        if self.free_at:
+            self.gaps.append(time.monotonic() - self.free_at)
         drop: Callable[[], None] = lambda: None  # noqa: E731
         try:
             final = Path(frame_path(self.setup.output, request.frame))
@@ -237,6 +244,7 @@ class Child:
             phases = self.model.Phases(render=time.monotonic() - began)
             self.held[request.attempt] = Held(request.frame, put, drop)
             self.say(self.protocol.Rendered(request.attempt, pictures, phases, 10_000_000, self.setup.devices))
+            self.free_at = time.monotonic()
         except FrameError as failure:
             drop()
             self.held.pop(request.attempt, None)

@@ -8,6 +8,7 @@
     pictures "real" | "link" | "none"    real: claims, temp folder, check, replace; link: one picture per child, linked to
                                          every final name (benchmarks); none: no file at all
     renders PATH      one line a finished render is appended: ``frame attempt worker pid``
+    gaps FOLDER       where each child leaves its gaps between a render's end and the next one's start, seconds
     counts FOLDER     where limited rules count how often they struck (default: beside the .blend)
     rules [{…}, …]    see `Rule`
 """

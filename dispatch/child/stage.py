@@ -46,6 +46,8 @@ class Stage:
         Raises:
             Unusable: the scene cannot be loaded, or the devices cannot be pinned.
         """
+        import bpy
+
         started = time.monotonic()
         self._order = order
         try:
@@ -56,7 +58,7 @@ class Stage:
             raise Unusable(error.fault, str(error)) from None
         except devices.WrongDevice as error:
             raise Unusable(Fault.WRONG_DEVICE, str(error)) from None
-        self._name = chosen.name
+        self._name, self._file = chosen.name, bpy.data.filepath
         warnings = _prepare(chosen, order)
         left_out = handlers.leave_out()
         self._ours.install()
@@ -150,7 +152,7 @@ class Stage:
         import bpy
 
         found = bpy.data.scenes.get(self._name)
-        if found is None or Path(bpy.data.filepath) != Path(self._order.blend):
+        if found is None or bpy.data.filepath != self._file:
             raise Unusable(
                 Fault.SCENE, "A script in the file has loaded another file or removed the scene: switch it off."
             )

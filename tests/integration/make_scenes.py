@@ -284,10 +284,12 @@ def formats() -> list[str]:
     settings = scene.render.image_settings
     names = [i.identifier for i in settings.bl_rna.properties["file_format"].enum_items if i.identifier != "FFMPEG"]
     for name in tuple(names):
+        scene.render.filepath = "//plain/x_####"
         if NEW:
             settings.media_type = "MULTI_LAYER_IMAGE" if name == "OPEN_EXR_MULTILAYER" else "IMAGE"
         settings.file_format = name
         save(f"format_{name}")
+        scene.render.filepath = "//tried/x"
         try:
             bpy.ops.render.render(write_still=True)
         except RuntimeError:

@@ -3,158 +3,125 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
-from fake_scene import write_blend
+from jobs import FAKE_CHILD, ROOT, expected, make_job, names
 from waiting import until
 
 from dispatch import dispatcher, history, job
 from dispatch.job import Wish
-from dispatch.model import Backend, BlenderProgram, Device, DispatchError, Job, Limits, Outcome, Strategy
-
-ENTRY = Path(__file__).parents[1] / "fake_child.py"
-QUICK = Limits(start=20, load=20, first=20, task=20, leave=5, die=10, backoff=0.05, backoff_most=0.2, claims=0.2, foreign=1)
+from dispatch.model import BlenderProgram, DispatchError, Outcome
 
 
-@pytest.fixture
-def make_job(tmp_path, state_folder):
-    """Return a function that makes a job folder over a fake scene."""
-
-    def make(frames="1-6", script=None, **changes):
-        blend = write_blend(tmp_path / "shot.blend", **(script or {}))
-        task = Job(
-            id=job.new_id("shot"),
-            name="shot",
-            created="2026-11-21T00:00:00+00:00",
-            blend=str(blend),
-            scene="Scene",
-            frames=frames,
-            output=str(tmp_path / "out" / "shot_####"),
-            blender=BlenderProgram(sys.executable, True, (5, 0, 1)),
-            devices=(Device("CPU", "CPU", Backend.CPU),),
-            strategy=Strategy.PER_DEVICE,
-            per_device=2,
-            cores=2,
-            limits=QUICK,
-        )
-        return job.create(dataclasses.replace(task, **changes), tmp_path / "jobs")
-
-    return make
-
-
-def pictures(tmp_path):
-    return sorted(p.name for p in (tmp_path / "out").iterdir())
-
-
-def expected(first, last):
-    return [f"shot_{n:04}.png" for n in range(first, last + 1)]
+@pytest.fixture(autouse=True)
+def private_state(state_folder):
+    """Leases of this test only."""
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
-def test_a_job_ends_complete_with_every_picture_once_and_nothing_left_over(make_job, tmp_path, overwrite):
-    folder = make_job(overwrite=overwrite)
+def test_a_job_ends_complete_with_every_picture_once_and_nothing_left_over(tmp_path, overwrite):
+    folder = make_job(tmp_path, overwrite=overwrite)
     seen = []
-    assert dispatcher.run(folder, seen.append, ENTRY) is Outcome.COMPLETE
-    assert pictures(tmp_path) == expected(1, 6)
+    assert dispatcher.run(folder, seen.append, FAKE_CHILD) is Outcome.COMPLETE
+    assert names(tmp_path) == expected(1, 6)
     assert seen[-1].audit == "6 of 6 frames complete, 0 rendered twice, 0 retried"
     assert seen[-1].state == "ended"
     assert job.read_snapshot(folder).outcome is Outcome.COMPLETE
 
 
-def test_a_second_run_of_a_complete_job_starts_no_child(make_job, tmp_path):
-    folder = make_job(script={"renders": str(tmp_path / "renders")})
-    dispatcher.run(folder, None, ENTRY)
-    assert dispatcher.run(folder, None, ENTRY) is Outcome.COMPLETE
+def test_a_second_run_of_a_complete_job_starts_no_child(tmp_path):
+    folder = make_job(tmp_path, script={"renders": str(tmp_path / "renders")})
+    dispatcher.run(folder, None, FAKE_CHILD)
+    assert dispatcher.run(folder, None, FAKE_CHILD) is Outcome.COMPLETE
     assert len((tmp_path / "renders").read_text().splitlines()) == 6
 
 
-def test_a_child_that_dies_in_a_frame_costs_a_retry_and_nothing_else(make_job, tmp_path):
+def test_a_child_that_dies_in_a_frame_costs_a_retry_and_nothing_else(tmp_path):
     rule = {"at": "render", "do": "signal", "code": 9, "frames": [3], "times": 1}
-    folder = make_job(script={"rules": [rule]})
+    folder = make_job(tmp_path, script={"rules": [rule]})
     seen = []
-    assert dispatcher.run(folder, seen.append, ENTRY) is Outcome.COMPLETE
-    assert pictures(tmp_path) == expected(1, 6)
+    assert dispatcher.run(folder, seen.append, FAKE_CHILD) is Outcome.COMPLETE
+    assert names(tmp_path) == expected(1, 6)
     assert seen[-1].retried == 1
 
 
-def test_a_poison_frame_is_given_up_and_named_and_the_rest_is_finished(make_job, tmp_path):
+def test_a_poison_frame_is_given_up_and_named_and_the_rest_is_finished(tmp_path):
     rule = {"at": "render", "do": "signal", "code": 11, "frames": [3]}
-    folder = make_job(script={"rules": [rule]}, retries=1)
+    folder = make_job(tmp_path, script={"rules": [rule]}, retries=1)
     seen = []
-    assert dispatcher.run(folder, seen.append, ENTRY) is Outcome.INCOMPLETE
-    assert pictures(tmp_path) == [n for n in expected(1, 6) if n != "shot_0003.png"]
+    assert dispatcher.run(folder, seen.append, FAKE_CHILD) is Outcome.INCOMPLETE
+    assert names(tmp_path) == [n for n in expected(1, 6) if n != "shot_0003.png"]
     assert any("Frame 3 is given up" in m.text for m in seen[-1].messages)
     assert seen[-1].audit.startswith("5 of 6 frames complete")
 
 
-def test_stop_and_resume_render_every_frame_once(make_job, tmp_path):
-    folder = make_job("1-20", script={"seconds": 0.1, "renders": str(tmp_path / "renders")})
+def test_stop_and_resume_render_every_frame_once(tmp_path):
+    folder = make_job(tmp_path, "1-20", script={"seconds": 0.1, "renders": str(tmp_path / "renders")})
 
     def stop_soon(snapshot):
         if snapshot.done >= 3 and snapshot.state == "rendering":
             job.ask(folder, Wish.STOP)
 
-    assert dispatcher.run(folder, stop_soon, ENTRY) is Outcome.STOPPED
-    assert dispatcher.run(folder, None, ENTRY) is Outcome.COMPLETE
+    assert dispatcher.run(folder, stop_soon, FAKE_CHILD) is Outcome.STOPPED
+    assert dispatcher.run(folder, None, FAKE_CHILD) is Outcome.COMPLETE
     rendered = sorted(int(line.split()[0]) for line in (tmp_path / "renders").read_text().splitlines())
     assert rendered == list(range(1, 21))
 
 
-def test_stop_now_leaves_no_claim_and_no_temporary_file(make_job, tmp_path):
-    folder = make_job("1-20", script={"seconds": 0.3}, overwrite=False)
+def test_stop_now_leaves_no_claim_and_no_temporary_file(tmp_path):
+    folder = make_job(tmp_path, "1-20", script={"seconds": 0.3}, overwrite=False)
 
     def stop_soon(snapshot):
         if snapshot.done >= 1 and snapshot.state == "rendering":
             job.ask(folder, Wish.STOP_NOW)
 
-    assert dispatcher.run(folder, stop_soon, ENTRY) is Outcome.STOPPED
+    assert dispatcher.run(folder, stop_soon, FAKE_CHILD) is Outcome.STOPPED
     assert all(p.stat().st_size for p in (tmp_path / "out").iterdir())
     assert not (tmp_path / "out" / ".mgd").exists()
 
 
-def test_yesterdays_pictures_are_replaced_with_overwrite_on_and_kept_with_overwrite_off(make_job, tmp_path):
-    dispatcher.run(make_job("1-3"), None, ENTRY)
+def test_yesterdays_pictures_are_replaced_with_overwrite_on_and_kept_with_overwrite_off(tmp_path):
+    dispatcher.run(make_job(tmp_path, "1-3"), None, FAKE_CHILD)
     old = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
     seen = []
-    assert dispatcher.run(make_job("1-3", overwrite=False), seen.append, ENTRY) is Outcome.COMPLETE
+    assert dispatcher.run(make_job(tmp_path, "1-3", overwrite=False), seen.append, FAKE_CHILD) is Outcome.COMPLETE
     assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()} == old
     assert seen[-1].found == 3
-    assert dispatcher.run(make_job("1-3"), None, ENTRY) is Outcome.COMPLETE
+    assert dispatcher.run(make_job(tmp_path, "1-3"), None, FAKE_CHILD) is Outcome.COMPLETE
     assert not set(old.values()) & {p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
 
 
-def test_a_job_whose_file_changed_starts_no_child_and_says_so(make_job):
-    folder = make_job(blend_size=1, blend_mtime_ns=1)
+def test_a_job_whose_file_changed_starts_no_child_and_says_so(tmp_path):
+    folder = make_job(tmp_path, blend_size=1, blend_mtime_ns=1)
     seen = []
-    assert dispatcher.run(folder, seen.append, ENTRY) is Outcome.IMPOSSIBLE
+    assert dispatcher.run(folder, seen.append, FAKE_CHILD) is Outcome.IMPOSSIBLE
     assert any("changed since the job was made" in m.text for m in seen[-1].messages)
 
 
-def test_a_blender_that_is_not_there_ends_the_job_as_impossible(make_job, tmp_path):
-    folder = make_job(blender=BlenderProgram(str(tmp_path / "nothing"), True, (5, 0, 1)))
-    assert dispatcher.run(folder, None, ENTRY) is Outcome.IMPOSSIBLE
+def test_a_blender_that_is_not_there_ends_the_job_as_impossible(tmp_path):
+    folder = make_job(tmp_path, blender=BlenderProgram(str(tmp_path / "nothing"), True, (5, 0, 1)))
+    assert dispatcher.run(folder, None, FAKE_CHILD) is Outcome.IMPOSSIBLE
 
 
-def test_a_second_dispatcher_on_the_same_job_is_refused(make_job):
-    folder = make_job()
+def test_a_second_dispatcher_on_the_same_job_is_refused(tmp_path):
+    folder = make_job(tmp_path)
     with job.lock(folder), pytest.raises(DispatchError, match="already runs"):
-        dispatcher.run(folder, None, ENTRY)
+        dispatcher.run(folder, None, FAKE_CHILD)
 
 
-def test_a_second_job_waits_in_line_for_the_device_and_says_behind_whom(make_job, tmp_path):
-    first = make_job("1-8", script={"seconds": 0.2}, output=str(tmp_path / "a" / "x_####"), name="first")
-    second = make_job("1-2", script={"seconds": 0.2}, output=str(tmp_path / "b" / "x_####"))
+def test_a_second_job_waits_in_line_for_the_device_and_says_behind_whom(tmp_path):
+    first = make_job(tmp_path, "1-8", script={"seconds": 0.2}, output=str(tmp_path / "a" / "x_####"), name="first")
+    second = make_job(tmp_path, "1-2", script={"seconds": 0.2}, output=str(tmp_path / "b" / "x_####"))
     states = []
     thread = threading.Thread(target=lambda: states.append(_run_in_child(first)))
     thread.start()
     until(lambda: job.read_snapshot(first) is not None and job.read_snapshot(first).state == "rendering", 20)
     seen = []
-    assert dispatcher.run(second, seen.append, ENTRY) is Outcome.COMPLETE
+    assert dispatcher.run(second, seen.append, FAKE_CHILD) is Outcome.COMPLETE
     thread.join(20)
     assert any(s.state == "waiting" for s in seen)
     assert any("the job 'first' renders on it" in m.text for s in seen for m in s.messages)
@@ -163,21 +130,21 @@ def test_a_second_job_waits_in_line_for_the_device_and_says_behind_whom(make_job
 
 def _run_in_child(folder):
     """Run a job in a process of its own, as two dispatchers of one user do."""
-    import subprocess
-
     code = (
         "import sys; from pathlib import Path; from dispatch import dispatcher\n"
         "sys.exit(0 if dispatcher.run(Path(sys.argv[1]), None, Path(sys.argv[2])) == 'complete' else 1)"
     )
-    return subprocess.run([sys.executable, "-c", code, str(folder), str(ENTRY)], cwd=ENTRY.parents[1], timeout=60).returncode
+    return subprocess.run([sys.executable, "-c", code, str(folder), str(FAKE_CHILD)], cwd=ROOT, timeout=60).returncode
 
 
-def test_the_journal_alone_tells_what_is_in_place_after_a_crash_between_replace_and_report(make_job, tmp_path):
-    folder = make_job("1-3", script={"renders": str(tmp_path / "renders")})
-    dispatcher.run(folder, None, ENTRY)
+def test_the_journal_alone_tells_what_is_in_place_after_a_crash_between_replace_and_report(tmp_path):
+    folder = make_job(tmp_path, "1-3", script={"renders": str(tmp_path / "renders")})
+    dispatcher.run(folder, None, FAKE_CHILD)
     path = folder / "journal.jsonl"
-    kept = [line for line in path.read_text().splitlines() if json.loads(line)["what"] not in ("committed", "job ended")]
+    kept = [
+        line for line in path.read_text().splitlines() if json.loads(line)["what"] not in ("committed", "job ended")
+    ]
     path.write_text("\n".join(kept) + "\n" + '{"what":"comm')
     assert sorted(history.done(history.read(path))) == [0, 1, 2]
-    assert dispatcher.run(folder, None, ENTRY) is Outcome.COMPLETE
+    assert dispatcher.run(folder, None, FAKE_CHILD) is Outcome.COMPLETE
     assert len((tmp_path / "renders").read_text().splitlines()) == 3
