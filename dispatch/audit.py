@@ -10,9 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import frames, history, pictures, wording
-from .history import History
-from .model import Job, Picture
+from . import frames, history, wording
+from .model import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,20 @@ class Audit:
     sentence: str
 
 
-def audit(folder: Path, job: Job, *, look_into: bool) -> Audit:
-    """Compare the journal with the files; ``look_into``: by content and form too, not only by size."""
+def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Audit:
+    """Compare the journal with the files.
+
+    Args:
+        look_into: Compare by content, not only by size.
+        elsewhere: Frames that somebody else has claimed, for the sentence.
+    """
     past = history.read(folder / "journal.jsonl")
     numbers = frames.arrange(frames.parse(job.frames), job.order)
-    good = {t for t, made in past.in_place.items() if made and all(_whole(p, past, t, look_into) for p in made)}
+    good = {
+        t
+        for t, made in past.in_place.items()
+        if made and all(history.holds(past, t, p, look_into=look_into) for p in made)
+    }
     usual = Counter(len(made) for made in past.in_place.values()).most_common(1)
     files = usual[0][0] if usual else 1
     doubled = sum(1 for t, n in past.commits.items() if n > 1) + len(past.lost)
@@ -56,13 +64,7 @@ def audit(folder: Path, job: Job, *, look_into: bool) -> Audit:
             doubled=doubled,
             retried=retried,
             given_up=len(given_up),
+            claimed_elsewhere=elsewhere,
             missing=len(missing),
         ),
     )
-
-
-def _whole(picture: Picture, past: History, task: int, look_into: bool) -> bool:
-    # A picture of somebody else that was kept is judged by its form: its content was never ours.
-    if task in past.lost:
-        return pictures.is_whole(Path(picture.path))
-    return history.still_there(picture, look_into=look_into)

@@ -70,7 +70,7 @@ def _render(given: argparse.Namespace) -> int:
             shown.finding(finding)
         if prepared.job is None:
             return EXIT_STATUS[Outcome.REFUSED]
-        folder = job.create(prepared.job, root)
+        folder = job.create(prepared.job, root, prepared.config)
         shown.created(prepared.job.id, str(folder), prepared.job.output)
         return _dispatch(folder, shown)
 

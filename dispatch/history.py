@@ -112,6 +112,13 @@ def still_there(picture: Picture, *, look_into: bool) -> bool:
         return False
 
 
+def holds(history: History, task: int, picture: Picture, *, look_into: bool) -> bool:
+    """Whether a picture of a task is still good. Somebody else's that was kept is judged by its form alone."""
+    if task in history.lost:
+        return pictures.is_whole(Path(picture.path))
+    return still_there(picture, look_into=look_into)
+
+
 def done(history: History) -> Iterator[int]:
     """Yield the tasks whose pictures of this job are in place now.
 
@@ -120,8 +127,7 @@ def done(history: History) -> Iterator[int]:
     """
     recent = len(history.in_place) - LOOKED_INTO
     for number, (task, made) in enumerate(history.in_place.items()):
-        look_into = number >= recent and task not in history.lost
-        if made and all(still_there(p, look_into=look_into) for p in made if task not in history.lost):
+        if made and all(holds(history, task, p, look_into=number >= recent) for p in made):
             yield task
     for task, made in history.permitted.items():
         if task not in history.in_place and made and all(still_there(p, look_into=True) for p in made):

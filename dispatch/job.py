@@ -19,7 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from . import host
+from . import host, preferences
 from .codec import CodecError, from_plain
 from .model import SCHEMA, DispatchError, Job
 from .snapshot import Snapshot
@@ -46,8 +46,11 @@ def new_id(name: str) -> str:
     return f"{datetime.now():%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
 
 
-def create(job: Job, root: Path) -> Path:
+def create(job: Job, root: Path, config: str = "") -> Path:
     """Make the job's folder and its ``job.json``.
+
+    Args:
+        config: Folder of the artist's preferences: the children get a private copy of them.
 
     Raises:
         DispatchError: the place cannot be written.
@@ -56,6 +59,8 @@ def create(job: Job, root: Path) -> Path:
     try:
         for path in (root, folder, folder / "control", folder / "workers"):
             host.private_folder(path)
+        if config:
+            preferences.copy_preferences(Path(config), folder / "config")
         _write_whole(folder / "job.json", json.dumps({"schema": SCHEMA, "job": asdict(job)}, indent=1))
     except OSError as error:
         words = f"The job folder {folder} cannot be made ({error.strerror}): choose another place with --jobs-dir."
@@ -127,9 +132,11 @@ def lock(folder: Path) -> host.FileLock:
 def is_running(folder: Path) -> bool:
     """Whether a dispatcher holds the job now."""
     try:
-        lock(folder).release()
-    except DispatchError:
+        host.lock_file(folder / "lock").release()
+    except host.Locked:
         return True
+    except OSError:
+        return False
     return False
 
 

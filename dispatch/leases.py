@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +98,38 @@ def take(card: str, job_id: str, job_name: str, folder: Path | None = None) -> L
     """
     place = _folder(folder)
     return _take(place, card, {"job_id": job_id, "name": job_name}, _tickets(place, card))
+
+
+def take_all(
+    cards: Iterable[str], job_id: str, job_name: str, wait: Callable[[str, HeldBy], bool]
+) -> list[Lease] | None:
+    """Take every card, standing in line where needed.
+
+    Always in the same order of cards, so that two jobs never wait for each other.
+
+    Args:
+        wait: Called with the card and who has it before each further try; it takes its time, and False gives up.
+
+    Returns:
+        The leases, or None where ``wait`` gave up: then nothing is held.
+
+    Raises:
+        DispatchError: the state folder belongs to somebody else or has no locks.
+        OSError: it cannot be written.
+    """
+    taken: list[Lease] = []
+    for card in sorted(set(cards)):
+        line = Line(card, job_id, job_name)
+        try:
+            while isinstance(got := line.take(), HeldBy):
+                if not wait(card, got):
+                    for lease in taken:
+                        lease.release()
+                    return None
+            taken.append(got)
+        finally:
+            line.leave()
+    return taken
 
 
 def _take(folder: Path, card: str, who: dict[str, str], before: list[Path]) -> Lease | HeldBy:

@@ -67,6 +67,8 @@ class Prepared:
 
     findings: tuple[Finding, ...]
     job: Job | None
+    config: str = ""
+    """Folder of the preferences that the children get a private copy of; empty: they run without."""
 
 
 def prepare(wishes: Wishes, environ: Mapping[str, str], root: Path) -> Prepared:

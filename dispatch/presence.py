@@ -38,7 +38,9 @@ class Presence:
     def join(self, folder: str) -> None:
         """Be seen in the folder from now on and clear there what is dead. Problems are told, and tried again."""
         path = Path(folder)
-        if path not in self._folders:
+        if path in self._folders:
+            self._try(path, lambda: owners.beat(path, self.owner))  # a child asks again when our file was gone
+        else:
             self._enter(path)
             self._folders.append(path)
 

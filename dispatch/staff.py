@@ -11,9 +11,9 @@ import os
 import shutil
 from pathlib import Path
 
-from . import failure_text, host, launch
+from . import failure_text, host, launch, layout
 from .events import WorkerEnded
-from .model import Fault, Job, Slot
+from .model import Fault, Job, Layout, Slot
 from .process import Child, Ended, Inbox
 from .protocol import Configure, Render, Request, encode
 from .workerlog import WorkerLog
@@ -103,7 +103,7 @@ class Staff:
         return WorkerEnded(at, item.worker, fault, f"{end_words(item.status)}, log {child.log.path.name}")
 
     def pids(self) -> dict[int, int]:
-        return {worker: child.pid for worker, child in self._children.items()}
+        return {worker: child.pid for worker, child in self._children.copy().items()}
 
     def close(self, deadline: float) -> None:
         """End whatever still runs; nothing is left behind."""
@@ -113,6 +113,21 @@ class Staff:
             child.join(deadline)
         self._tied.close()
         shutil.rmtree(self._temp, ignore_errors=True)  # a killed Blender leaves its own there
+
+
+def slots(job: Job, tasks: int) -> Layout:
+    """Return the job's slots on this machine for so many tasks; one core stays with whoever sits at a display."""
+    cores = job.cores or max(1, host.cores() - host.has_display())
+    return layout.plan(
+        job.devices,
+        strategy=job.strategy,
+        per_device=job.per_device,
+        threads=job.threads,
+        cores=cores,
+        tasks=tasks,
+        engine=job.engine,
+        in_order=job.in_order,
+    )
 
 
 def not_started(worker: int, at: float, error: OSError) -> WorkerEnded:

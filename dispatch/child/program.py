@@ -44,6 +44,8 @@ def main() -> NoReturn:
     """Run the child. Never returns: the process ends."""
     host.die_with_parent()
     host.lower_priority()
+    # The engine's threads call our handlers: they must not wait the usual 5 ms for the porter.
+    sys.setswitchinterval(0.001)
     channel = Channel()
     try:
         Program(channel).run()

@@ -189,6 +189,20 @@ def side_files(scene: Any) -> None:
 
 
 @scene_file
+def reads_range(scene: Any) -> None:
+    """What 4.x must render with a set frame and a literal name, with everything that makes that difficult."""
+    side_files(scene)
+    views(scene)
+    scene.render.image_settings.use_preview = False
+    moving_parts = bpy.data.objects["Cube"].driver_add("location", 2).driver
+    variable = moving_parts.variables.new()
+    variable.targets[0].id_type = "SCENE"
+    variable.targets[0].id = scene
+    variable.targets[0].data_path = "frame_start"
+    moving_parts.expression = "var / 8"
+
+
+@scene_file
 def clash(scene: Any) -> None:
     tree, out = compositor(scene)
     layers = tree.nodes.new("CompositorNodeRLayers")
@@ -320,10 +334,10 @@ def main() -> None:
     scene.render.image_settings.file_format = "FFMPEG"
     save("movie")
     names = formats()
-    for name in ("moving", "views", "side_files", "simple"):
+    for name in ("moving", "views", "side_files", "reads_range", "simple"):
         render_plainly(FOLDER / f"{name}.blend", f"//plain_{name}/x_####")
-    if (FOLDER / "plain").exists():
-        (FOLDER / "plain").rename(FOLDER / "plain_sides")
+        if (FOLDER / "plain").exists():
+            (FOLDER / "plain").rename(FOLDER / f"sides_{name}")
     (FOLDER / "formats").write_text(" ".join(names), encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from integration.spoken_child import SpokenChild
 
-from dispatch import pictures, protocol
+from dispatch import claims, pictures, protocol
 from dispatch.model import Backend, Fault
 from dispatch.protocol import (
     Begun,
@@ -176,19 +177,60 @@ def test_cropped_stereo_pictures_have_the_predicted_size(child: SpokenChild, sce
     assert child.render(1, 1) == Committed(1)
 
 
-def test_side_files_go_where_blender_puts_them(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
-    child.configure(scenes / "side_files.blend", str(tmp_path / "out" / "x_####"))
+@pytest.mark.parametrize(("name", "mains"), [("side_files", 1), ("reads_range", 3)])
+def test_side_files_go_where_blender_puts_them(
+    child: SpokenChild, scenes: Path, tmp_path: Path, name: str, mains: int
+) -> None:
+    shutil.rmtree(scenes / "plain", ignore_errors=True)
+    child.configure(scenes / f"{name}.blend", str(tmp_path / "out" / "x_####"))
     for frame in (1, 2, 3, 4):
         assert child.render(frame, frame) == Committed(frame)
     (last,) = (report for report in child.heard if isinstance(report, Rendered) and report.attempt == 4)
-    assert len(last.pictures) == 5
-    assert last.pictures[-1].path == str(tmp_path / "out" / "x_0004.exr")
+    assert [
+        path for path in (p.path for p in last.pictures[-mains:]) if not path.startswith(str(tmp_path / "out"))
+    ] == []
+    assert [p.path for p in last.pictures] == list(dict.fromkeys(p.path for p in last.pictures))
     assert child.leave() == 0
-    assert files(scenes / "plain") == files(scenes / "plain_sides")
-    assert files(tmp_path / "out") == files(scenes / "plain_side_files")
-    for name in files(scenes / "plain"):
-        if name.endswith(".png"):
-            assert pixels(scenes / "plain" / name) == pixels(scenes / "plain_sides" / name), name
+    assert files(scenes / "plain") == files(scenes / f"sides_{name}")
+    assert files(tmp_path / "out") == files(scenes / f"plain_{name}")
+    for file in files(scenes / "plain"):
+        if file.endswith(".png"):
+            assert pixels(scenes / "plain" / file) == pixels(scenes / f"sides_{name}" / file), file
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("Bär # 01 ✓/x_##_a###", "Bär # 01 ✓/x_##_a002.png"),
+        ("no ending", "no ending0002.png"),
+        ("named.png", "named.png0002.png"),
+        ("shot.v1_####.exr", "shot.v1_0002.png"),
+        ("folder/", "folder/0002.png"),
+        ("a{{b}}/{scene_name}_{camera_name}_#", "a{b}/Shot_Second_3.png"),
+    ],
+)
+def test_names_are_those_of_blender(child: SpokenChild, scenes: Path, tmp_path: Path, template: str, name: str) -> None:
+    hello = child.until(Hello)
+    frame, blend = 2, "simple"
+    if "{" in template:
+        # 5.0 and later expand templates; the camera is the one that the frame's marker binds.
+        frame, blend = 3, "moving"
+        name = name if hello.version >= (5, 0, 0) else "a{{b}}/{scene_name}_{camera_name}_3.png"
+    child.configure(scenes / f"{blend}.blend", f"{tmp_path}/out/{template}")
+    assert child.render(1, frame) == Committed(1)
+    assert files(tmp_path / "out") == [name]
+
+
+def test_a_killed_child_leaves_nothing_but_its_claim(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
+    child.configure(scenes / "slow.blend", str(tmp_path / "out" / "x_####"), overwrite=False)
+    child.say(Render(1, 1))
+    child.until(Begun)
+    child.process.kill()
+    child.end()
+    assert files(tmp_path / "out") == ["x_0001.png"]
+    assert (tmp_path / "out" / "x_0001.png").stat().st_size == 0
+    claims.release_attempt(tmp_path / "out", child.owner.id, 1)
+    assert files(tmp_path / "out") == traces(tmp_path / "out") == []
 
 
 def test_outputs_that_overwrite_each_other_are_refused(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the artist gets to see and read of a running job: sentences, telemetry, the snapshot.
+
+Owns the last sentences and the thread that asks for telemetry. Sentences go to the journal too. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from . import job, view
+from .journal import Journal
+from .machine import Machine
+from .model import Device, Job
+from .snapshot import Message, Snapshot
+from .telemetry import Sample, Telemetry
+
+KEPT_MESSAGES = 20
+"""Sentences in a snapshot; the journal has them all."""
+
+Listener = Callable[[Snapshot], None]
+
+
+class Voice:
+    def __init__(
+        self,
+        task: Job,
+        folder: Path,
+        record: Journal,
+        numbers: Sequence[int],
+        pids: Callable[[], Mapping[int, int]],
+        listener: Listener | None,
+    ) -> None:
+        """``numbers``: frame numbers by task. ``pids``: the children to watch, by worker; called on a thread."""
+        self.waiting: tuple[Device, ...] = ()
+        """Devices that another job still has."""
+        self.audit = ""
+        self._job = task
+        self._folder = folder
+        self._journal = record
+        self._numbers = numbers
+        self._pids = pids
+        self._listener = listener
+        self._began = time.monotonic()
+        self._messages: deque[Message] = deque(maxlen=KEPT_MESSAGES)
+        self._notes: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._sample: Sample | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="telemetry", daemon=True)
+        self._thread.start()
+
+    def tell(self, level: str, text: str) -> None:
+        """Say one sentence; it is on disk after the next sync of the journal."""
+        self._messages.append(Message(datetime.now().astimezone().isoformat(timespec="seconds"), level, text))
+        self._journal.write("told", {"level": level, "text": text})
+
+    def note(self, level: str, text: str) -> None:
+        """Leave a sentence for `tell_notes`; from any thread."""
+        self._notes.put((level, text))
+
+    def tell_notes(self) -> None:
+        """Say what was noted since the last call."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.tell(*self._notes.get_nowait())
+
+    def show(self, machine: Machine) -> None:
+        """Replace the snapshot and hand it to the listener."""
+        now = time.monotonic()
+        snapshot = view.snapshot(
+            self._job,
+            machine,
+            self._numbers,
+            now=now,
+            elapsed=now - self._began,
+            pid=os.getpid(),
+            messages=self._messages,
+            sample=self._sample,
+            waiting=self.waiting,
+            audit=self.audit,
+        )
+        with contextlib.suppress(OSError):  # a full disk stops no frame; the next one may work
+            job.write_snapshot(self._folder, snapshot)
+        if self._listener:
+            self._listener(snapshot)
+
+    def close(self) -> None:
+        """End the telemetry."""
+        self._over.set()
+        self._thread.join(5.0)
+
+    def _watch(self) -> None:
+        """On a thread of its own: a driver in trouble takes seconds to answer."""
+        telemetry = Telemetry()
+        while not self._over.wait(1.0):
+            self._sample = telemetry.sample(self._pids())
+        telemetry.close()
