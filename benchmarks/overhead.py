@@ -14,10 +14,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import argparse
 import os
@@ -27,6 +25,8 @@ import tempfile
 from collections.abc import Sequence
 
 from dispatch import host, journal
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PLAIN = """
 import os, sys

@@ -68,6 +68,7 @@ def wishes(given: argparse.Namespace) -> Wishes:
         factory=given.factory,
         autoexec=given.autoexec,
         allow_unbaked=given.allow_unbaked,
+        sequence=given.image_sequence,
         persistent_data=given.persistent_data,
         share_devices=given.share_devices,
         retries=given.retries,
@@ -176,6 +177,8 @@ def _render(parser: Parser) -> None:
     what.add_argument("--overwrite", action=argparse.BooleanOptionalAction, default=None,
                       help="render pictures that are there again; default: the scene's own setting")  # fmt: skip
     what.add_argument("--order", choices=[*Order], default="forward")
+    what.add_argument("--image-sequence", action="store_true",
+                      help="a scene that writes a movie renders PNG pictures instead")  # fmt: skip
     what.add_argument("--allow-unbaked", action="store_true",
                       help="go on with un-baked simulations: one worker, all frames in order")  # fmt: skip
     where = parser.add_argument_group("where")

@@ -30,6 +30,7 @@ def inspect(
     scene: str = "",
     output: str = "",
     autoexec: bool | None = None,
+    sequence: bool = False,
     factory: bool = False,
     entry: Path | None = None,
     deadline: float = DEADLINE,
@@ -52,7 +53,7 @@ def inspect(
         except OSError as error:
             raise DispatchError(f"{program.path} cannot be started: {error.strerror or error}.") from error
         try:
-            child.send(encode(Inspect(blend, scene, autoexec, output)))
+            child.send(encode(Inspect(blend, scene, autoexec, output, sequence)))
             return _answer(program, child, inbox, time.monotonic() + deadline)
         finally:
             child.kill()

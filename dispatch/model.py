@@ -236,6 +236,8 @@ class Job:
     persistent_data: str = "auto"
     """``auto`` | ``on`` | ``file``."""
     share_devices: bool = False
+    sequence: bool = False
+    """Where the scene writes a movie, render PNG pictures instead."""
     in_order: bool = False
     """Frames depend on each other (un-baked simulation): one worker, forward."""
     retries: int = 3

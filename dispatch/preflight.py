@@ -138,8 +138,8 @@ def _picture(facts: SceneFacts) -> Iterator[Finding]:
     if facts.is_movie:
         yield _error(
             "movie-output",
-            f"The scene writes a movie ({facts.file_format}), which several workers cannot write together: set the "
-            "file format to an image sequence (PNG, OpenEXR …) and make the movie from the pictures afterwards.",
+            f"The scene writes a movie ({facts.file_format}), which several workers cannot write together: "
+            "render PNG pictures with --image-sequence, or set an image format, and make the movie from them.",
         )
     elif facts.file_format not in CHECKED_FORMATS:
         yield _warning(
@@ -278,8 +278,7 @@ def _engine(facts: SceneFacts) -> Iterator[Finding]:
     if facts.gpu_compositor:
         yield _note(
             "gpu-compositor",
-            "The compositor runs on a GPU of its own choice, which cannot be bound to a worker's card: set it to CPU in "
-            "the render properties if a card runs short of memory.",
+            "The compositor is set to the GPU, which cannot be bound to a worker's card: the workers run it on the CPU.",
         )
 
 

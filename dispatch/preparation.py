@@ -42,6 +42,8 @@ class Wishes:
     factory: bool = False
     autoexec: bool | None = None
     allow_unbaked: bool = False
+    sequence: bool = False
+    """Render a scene that writes a movie as PNG pictures."""
     persistent_data: str = "auto"
     share_devices: bool = False
     retries: int = 3
@@ -90,6 +92,7 @@ def prepare(wishes: Wishes, environ: Mapping[str, str], root: Path) -> Prepared:
         scene=wishes.scene,
         output=output,
         autoexec=wishes.autoexec,
+        sequence=wishes.sequence,
         factory=wishes.factory,
     )
     if seen.scene is None:
@@ -196,6 +199,7 @@ def draft(wishes: Wishes, found: Found, environ: Mapping[str, str]) -> Job:
         autoexec=facts.autoexec,
         persistent_data=wishes.persistent_data,
         share_devices=wishes.share_devices,
+        sequence=wishes.sequence,
         in_order=in_order,
         retries=wishes.retries,
         release_claims_after=wishes.release_claims_after,

@@ -36,6 +36,8 @@ class Inspect:
     """None: as this Blender itself would decide."""
     output: str = ""
     """Template that replaces the scene's own; empty: the scene's own."""
+    sequence: bool = False
+    """A movie output is looked at as the image sequence that would be rendered instead of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Configure:
     persistent_data: str = "auto"
     release_claims_after: float = 0.0
     """Foreign placeholders older than this many seconds are released and rendered here; 0: never."""
+    sequence: bool = False
+    """Where the scene writes a movie, render PNG pictures instead."""
 
 
 @dataclass(frozen=True, slots=True)

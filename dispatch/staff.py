@@ -79,6 +79,7 @@ class Staff:
             autoexec=job.autoexec,
             persistent_data=job.persistent_data,
             release_claims_after=job.release_claims_after,
+            sequence=job.sequence,
         )
         self.send(worker, request)
 

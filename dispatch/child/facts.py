@@ -40,6 +40,8 @@ def _facts(request: Inspect, runs: bool) -> SceneFacts:
         chosen = scene.choose(request.scene)
     except scene.CannotOpen:
         chosen = scene.choose("")  # preflight finds that the name is not among `scenes`
+    if request.sequence:
+        scene.make_sequence(chosen)
     render = chosen.render
     template = request.output or render.filepath
     first, last, unknown = _paths(chosen, template)

@@ -169,6 +169,8 @@ class Stage:
 def _prepare(chosen: Any, order: Configure) -> tuple[str, ...]:
     """Set what a child's scene must have; return sentences about what was changed."""
     render = chosen.render
+    if order.sequence:
+        scene.make_sequence(chosen)
     if render.is_movie_format:
         raise Unusable(Fault.SCENE, f"The output of scene '{chosen.name}' is a movie: choose an image format.")
     if order.threads > 0:
