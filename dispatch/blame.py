@@ -135,8 +135,7 @@ class Blame:
         if not goes_on:
             self._events += 1
             self._event_at = at
-            words = f"{len(slots)} workers ended within {machine.limits.together:.0f} s"
-            machine.tell("warning", f"{words}: blaming the machine, not the frames")
+            machine.tell("warning", f"{len(slots)} workers ended together: blaming the machine, not the frames")
         for end in ends:
             end.slot.deaths = max(0.0, end.slot.deaths - end.deaths)
             end.slot.not_before = at + machine.limits.backoff

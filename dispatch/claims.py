@@ -70,6 +70,7 @@ def claim(
     *,
     overwrite: bool,
     expected_size: tuple[int, int] | None = None,
+    release_after: float = 0.0,
 ) -> Claim | AlreadyThere | Taken:
     """Claim the files of one task, all or none. The owner must have joined their folders.
 
@@ -78,11 +79,24 @@ def claim(
     Args:
         finals: Final absolute paths in the order of the views; the main picture is the last one.
         expected_size: Width and height in pixels that the pictures will have.
+        release_after: Foreign placeholders that are older than so many seconds are removed and the file claimed; 0:
+            never.
 
     Raises:
         TakenOver: our owner file is not there (any more): `owners.beat` joins again.
         CannotWrite: the file system refuses, or a final name is a folder; nothing is left behind.
     """
+    while True:
+        got = _claim_once(finals, owner_id, attempt, overwrite, expected_size)
+        if not isinstance(got, Taken) or got.owner or not release_after:
+            return got
+        if not release_foreign(Path(got.path), owner_id, release_after):
+            return got
+
+
+def _claim_once(
+    finals: Sequence[Path], owner_id: str, attempt: int, overwrite: bool, expected_size: tuple[int, int] | None
+) -> Claim | AlreadyThere | Taken:
     if not overwrite and (there := _already_there(finals, expected_size)):
         return there
     mine = Claim(tuple(finals), owner_id, attempt, overwrite)
@@ -100,7 +114,7 @@ def claim(
     if len(mine.kept) == len(mine.finals):
         # Somebody put the last of them in place between our two looks.
         mine.release()
-        return claim(finals, owner_id, attempt, overwrite=overwrite, expected_size=expected_size)
+        return _claim_once(finals, owner_id, attempt, overwrite, expected_size)
     return mine
 
 

@@ -102,7 +102,6 @@ class Dispatcher:
         self._frames = frames.arrange(frames.parse(task.frames), task.order)
         self._voice = Voice(task, folder, record, self._frames, self._staff.pids, listener)
         self._presence = Presence(self._owner, task.limits.heartbeat, past.owners, self._voice.note)
-        self._frames = frames.arrange(frames.parse(task.frames), task.order)
         self._write(
             "opened", owner=self._owner.id, boot=self._owner.boot, pid=os.getpid(), start=self._owner.start_time
         )
@@ -129,8 +128,7 @@ class Dispatcher:
             self._awake.hold()
             self._handle(Started(time.monotonic()))
         while self._machine.outcome is None:
-            for event in self._events():
-                self._handle(event)
+            self._handle(*self._events())
             self._look()
         outcome = self._machine.outcome
         self._presence.leave()
@@ -161,16 +159,18 @@ class Dispatcher:
 
     def _events(self) -> Iterator[Event]:
         """Wait for the next reports, at most until the next tick; then the time and the wishes."""
-        with contextlib.suppress(queue.Empty):
-            item = self._inbox.get(timeout=max(0.0, self._next_look - time.monotonic()))
-            for _ in range(BATCH):
-                at = time.monotonic()
-                match item:
-                    case Said(worker, report):
-                        yield WorkerSaid(at, worker, report)
-                    case Ended():
-                        yield self._staff.ended(item, at)
-                item = self._inbox.get_nowait()
+        wait = max(0.0, self._next_look - time.monotonic())
+        for _ in range(BATCH):
+            try:
+                item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
+            except queue.Empty:
+                break
+            wait = 0.0
+            match item:
+                case Said(worker, report):
+                    yield WorkerSaid(time.monotonic(), worker, report)
+                case Ended():
+                    yield self._staff.ended(item, time.monotonic())
         now = time.monotonic()
         if now >= self._next_look:
             yield from self._wishes(now)
@@ -181,8 +181,16 @@ class Dispatcher:
             self._write("wish", wish=wish)
             yield _ASKED[wish](now)
 
-    def _handle(self, event: Event) -> None:
-        """Let the machine decide; put its records on disk; then do what it says."""
+    def _handle(self, *events: Event) -> None:
+        """Let the machine decide; put its records on disk; then do what it says, and tell it what came of that."""
+        while events:
+            commands = [command for event in events for command in self._decide(event)]
+            # Only what lets a child go on must be on disk before; the rest is synced at the next tick.
+            if any(isinstance(command, Send) for command in commands):
+                self._sync()
+            events = tuple(event for command in commands for event in self._do(command))
+
+    def _decide(self, event: Event) -> list[Command]:
         commands = self._machine.handle(event)
         if isinstance(event, WorkerSaid) and isinstance(event.report, Rendered):
             self._warn_of_full_disk(event.report)
@@ -191,50 +199,44 @@ class Dispatcher:
                 self._write(command.what, **command.facts)
             elif isinstance(command, Tell):
                 self._voice.tell(command.level, command.text)
-        if commands:
-            self._sync()
-        for command in commands:
-            self._do(command)
+        return commands
 
     def _warn_of_full_disk(self, report: Rendered) -> None:
         if words := self._disk.look(report, self._machine.ledger.waiting()):
             self._voice.tell("warning", words)
 
-    def _do(self, command: Command) -> None:
+    def _do(self, command: Command) -> tuple[Event, ...]:
         match command:
             case Spawn(worker, slot):
-                self._spawn(worker, slot)
+                return self._spawn(worker, slot)
             case Load(worker, slot):
                 self._staff.configure(worker, slot)
             case Hand(worker, task, attempt):
                 self._staff.hand(worker, attempt, self._frames[task])
-            case Send(worker, FolderNoted(path) as request):
-                self._presence.join(path)
-                self._staff.send(worker, request)
             case Send(worker, request):
+                if isinstance(request, FolderNoted):
+                    self._presence.join(request.folder)
                 self._staff.send(worker, request)
             case Kill(worker):
                 self._staff.kill(worker)
             case Recover(worker, attempts):
-                in_place = recovery.recover(self._presence, attempts)
-                self._handle(Recovered(time.monotonic(), worker, in_place))
+                return (Recovered(time.monotonic(), worker, recovery.recover(self._presence, attempts)),)
             case Record() | Tell() | End():
                 pass
+        return ()
 
-    def _spawn(self, worker: int, slot: Slot) -> None:
+    def _spawn(self, worker: int, slot: Slot) -> tuple[Event, ...]:
         at = time.monotonic()
         if words := self._changes.blend_changed():
-            self._handle(WorkerEnded(at, worker, Fault.SCENE, words))
-            return
+            return (WorkerEnded(at, worker, Fault.SCENE, words),)
         for words in self._changes.others_changed():
             self._voice.tell("warning", words)
         try:
             child = self._staff.start(worker, slot)
         except OSError as error:
-            self._handle(not_started(worker, at, error))
-            return
+            return (not_started(worker, at, error),)
         self._write("process", worker=worker, pid=child.pid, start_time=child.start_time or 0.0)
-        self._handle(Spawned(at, worker, child.pid))
+        return (Spawned(at, worker, child.pid),)
 
     # --- leases -------------------------------------------------------------------------------------------------
 
@@ -264,8 +266,7 @@ class Dispatcher:
         while time.monotonic() < until:
             for event in self._events():
                 if isinstance(event, StopAsked):
-                    self._handle(event)
-                    self._handle(Started(event.at))
+                    self._handle(event, Started(event.at))
                     return False
             self._look()
         return True

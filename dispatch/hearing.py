@@ -110,7 +110,7 @@ class Hearing:
                 attempt.begun, attempt.begun_at, worker.since = True, at, at
             case Progressed():
                 attempt.sample, attempt.samples = report.sample, report.samples
-            case Rendered() if attempt.begun and attempt.pictures is None:
+            case Rendered() if attempt.pictures is None:
                 self._on_rendered(at, worker, attempt, report)
             case Committed() if attempt.pictures is not None:
                 self._on_committed(at, worker, attempt, report)
@@ -126,6 +126,8 @@ class Hearing:
     def _on_rendered(self, at: float, worker: Worker, attempt: Attempt, report: Rendered) -> None:
         if not self._right_devices(at, worker, report.devices):
             return
+        if not attempt.begun:  # the word of its begin was lost
+            attempt.begun, attempt.begun_at = True, at - report.phases.total
         attempt.pictures = report.pictures
         worker.since = at
         self._machine.pace.rendered(at - attempt.begun_at)

@@ -21,7 +21,14 @@ def real_files(child: Any, final: Path) -> Files | None:
 
     setup, attempt, frame = child.setup, child.attempt, child.frame
     size = tuple(child.script.get("size", [4, 4]))
-    claim = claims.claim((final,), setup.owner, attempt, overwrite=setup.overwrite, expected_size=size)
+    claim = claims.claim(
+        (final,),
+        setup.owner,
+        attempt,
+        overwrite=setup.overwrite,
+        expected_size=size,
+        release_after=setup.release_claims_after,
+    )
     if isinstance(claim, claims.AlreadyThere):
         child.say(child.protocol.Skipped(attempt, tuple(claim.pictures)))
         return None

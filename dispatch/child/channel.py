@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from .. import host
 from ..failure_text import EXIT_PARENT_GONE
 from ..protocol import Report, Request, decode, encode
 
@@ -35,11 +36,8 @@ class Channel:
         self._requests = os.dup(0)
         self._reports = os.dup(1)
         self._lock = threading.Lock()
-        if sys.platform == "win32":
-            import msvcrt
-
-            for pipe in (self._requests, self._reports):
-                msvcrt.setmode(pipe, os.O_BINARY)
+        for pipe in (self._requests, self._reports):
+            host.carry_bytes(pipe)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)

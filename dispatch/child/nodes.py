@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compositor File Output nodes: find them, point them elsewhere, say where their files belong.
 
-Knows both shapes: ``base_path`` (4.x) and ``directory`` (5.x), where a template may stand in the folder.
+Knows both shapes: ``base_path`` (4.x) and ``directory`` (5.x). Since 4.5 a template may stand in the folder.
 """
 
 from __future__ import annotations
@@ -53,10 +53,8 @@ def target(node: Any) -> str:
 
 
 def literally(path: str) -> str:
-    """Return the path as text that a Blender with path templates takes literally."""
-    import bpy
-
-    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0) else path
+    """Return the path as text that this Blender takes literally, whether it has path templates or not."""
+    return path.replace("{", "{{").replace("}", "}}") if _has_templates() else path
 
 
 @dataclass(slots=True)
@@ -78,14 +76,12 @@ class Detour:
         """Point the node below ``folder``."""
         original = getattr(node, _property(node))
         base = folder.joinpath(*["d"] * _UP)
-        real, rest = paths.absolute(original), ""
-        if _holds_name(node):
-            place, rest = paths.split(original)
-            real = paths.absolute(place or ".")
-        elif ("{" in original or "}" in original) and not hasattr(node, "base_path"):
+        place, rest = paths.split(original) if _holds_name(node) else (original, "")
+        real = paths.absolute(place or ".")
+        if _has_templates() and ("{" in place or "}" in place):
             # Blender itself shall expand the template: the whole path goes below the detour.
             drive, tail = os.path.splitdrive(real)
-            real, rest = drive + os.sep, tail.lstrip("/\\") + os.sep
+            real, rest = drive + os.sep, paths.join(tail.lstrip("/" + os.sep), rest)
         base.mkdir(parents=True)
         path = literally(f"{base}{os.sep}") + rest
         setattr(node, _property(node), path)
@@ -105,6 +101,12 @@ class Detour:
     def final(self, temp: Path) -> Path:
         """Return where a file that the node wrote belongs."""
         return Path(os.path.normpath(paths.join(self.real, os.path.relpath(temp, self.base))))
+
+
+def _has_templates() -> bool:
+    import bpy
+
+    return bool(bpy.app.version >= (4, 5, 0))
 
 
 def _holds_name(node: Any) -> bool:

@@ -105,7 +105,7 @@ def final_names(scene: Any, template: str, frame: int) -> tuple[Path, ...]:
     """Return the final absolute names of a frame's main pictures, one for each view that has its own file.
 
     Raises:
-        RuntimeError: the template has a variable that this Blender does not know (5.0 and later).
+        RuntimeError: the template has a variable that this Blender does not know (4.5 and later).
     """
     plain = plain_name(scene, template, frame)
     return tuple(plain.with_name(views.with_suffix(plain.name, s)) for s in views.suffixes(scene)) or (plain,)

@@ -106,7 +106,12 @@ class Stage:
                 return None
             try:
                 return claims.claim(
-                    finals, self._order.owner, request.attempt, overwrite=self._order.overwrite, expected_size=size
+                    finals,
+                    self._order.owner,
+                    request.attempt,
+                    overwrite=self._order.overwrite,
+                    expected_size=size,
+                    release_after=self._order.release_claims_after,
                 )
             except claims.TakenOver:
                 # Our owner file is gone (somebody tidied the folder): the dispatcher must join it again.
@@ -194,4 +199,4 @@ def _other_device(used: tuple[str, ...], wanted: tuple[str, ...]) -> str:
 
 
 def _bare(error: Exception) -> str:
-    return str(error).strip().removeprefix("Error: ")
+    return " ".join(str(error).removeprefix("Error: ").split())

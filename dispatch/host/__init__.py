@@ -21,6 +21,7 @@ else:
     from . import linux as _system
 
 boot_id = _system.boot_id
+carry_bytes = _system.carry_bytes
 pid_namespace = _system.pid_namespace
 process_start_time = _system.process_start_time
 is_alive = _system.is_alive
@@ -50,6 +51,7 @@ __all__ = [
     "KeepAwake",
     "Locked",
     "boot_id",
+    "carry_bytes",
     "cores",
     "die_with_parent",
     "free_space",

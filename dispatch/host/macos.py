@@ -17,6 +17,7 @@ from . import family, posix
 from .anywhere import Awake, tool_output
 from .posix import (
     ChildrenJob,
+    carry_bytes,
     fsync_folder,
     kill_orphans,
     lock_file,
@@ -32,6 +33,7 @@ __all__ = [
     "ChildrenJob",
     "KeepAwake",
     "boot_id",
+    "carry_bytes",
     "cores",
     "die_with_parent",
     "fsync_file",

@@ -66,6 +66,10 @@ def lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
+def carry_bytes(fd: int) -> None:
+    """Does nothing: a pipe carries bytes as they are here."""
+
+
 def kill(process: Process) -> None:
     """End one process at once; no error when it is gone already or not ours."""
     try:

@@ -14,12 +14,22 @@ from typing import Any
 
 from . import family, win32
 from .anywhere import Awake
-from .windows_files import fsync_file, fsync_folder, lock_file, long_path, private_folder, replace, state_folder
+from .windows_files import (
+    carry_bytes,
+    fsync_file,
+    fsync_folder,
+    lock_file,
+    long_path,
+    private_folder,
+    replace,
+    state_folder,
+)
 
 __all__ = [
     "ChildrenJob",
     "KeepAwake",
     "boot_id",
+    "carry_bytes",
     "cores",
     "die_with_parent",
     "fsync_file",

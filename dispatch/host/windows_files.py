@@ -50,6 +50,12 @@ def _unlock(fd: int) -> None:
     msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
 
 
+def carry_bytes(fd: int) -> None:
+    """Let a pipe carry bytes as they are: a copy of fd 0 or 1 translates line ends otherwise."""
+    msvcrt = importlib.import_module("msvcrt")
+    msvcrt.setmode(fd, getattr(os, "O_BINARY", 0x8000))
+
+
 def replace(source: Path, target: Path) -> None:
     """Put a file in place of another (or of none) at one stroke; waits for a viewer that holds one of them.
 

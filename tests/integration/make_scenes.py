@@ -176,7 +176,12 @@ def side_files(scene: Any) -> None:
     group = bpy.data.node_groups.new("Inside", "CompositorNodeTree")
     group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
     source = group.nodes.new("NodeGroupInput")
-    file_output(group, source.outputs[0], "//plain/{blend_name}" if NEW else "//plain/inside", "../up/g_")
+    file_output(
+        group,
+        source.outputs[0],
+        "//plain/{blend_name}" if bpy.app.version >= (4, 5, 0) else "//plain/inside",
+        "../up/g_",
+    )
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree = group
     tree.links.new(layers.outputs[0], node.inputs[0])

@@ -206,19 +206,37 @@ def test_side_files_go_where_blender_puts_them(
         ("named.png", "named.png0002.png"),
         ("shot.v1_####.exr", "shot.v1_0002.png"),
         ("folder/", "folder/0002.png"),
-        ("a{{b}}/{scene_name}_{camera_name}_#", "a{b}/Shot_Second_3.png"),
     ],
 )
 def test_names_are_those_of_blender(child: SpokenChild, scenes: Path, tmp_path: Path, template: str, name: str) -> None:
-    hello = child.until(Hello)
-    frame, blend = 2, "simple"
-    if "{" in template:
-        # 5.0 and later expand templates; the camera is the one that the frame's marker binds.
-        frame, blend = 3, "moving"
-        name = name if hello.version >= (5, 0, 0) else "a{{b}}/{scene_name}_{camera_name}_3.png"
-    child.configure(scenes / f"{blend}.blend", f"{tmp_path}/out/{template}")
-    assert child.render(1, frame) == Committed(1)
+    child.configure(scenes / "simple.blend", f"{tmp_path}/out/{template}")
+    assert child.render(1, 2) == Committed(1)
     assert files(tmp_path / "out") == [name]
+
+
+def test_path_templates_are_expanded_where_blender_has_them(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
+    version = child.until(Hello).version
+    template = "a{{b}}/{blend_name}_#"
+    child.configure(scenes / "moving.blend", f"{tmp_path}/out/{template}")
+    assert child.render(1, 3) == Committed(1)
+    expanded = "a{b}/moving_3.png" if version >= (4, 5, 0) else "a{{b}}/{blend_name}_3.png"
+    assert files(tmp_path / "out") == [expanded]
+
+
+def test_the_camera_in_a_name_is_the_one_that_the_marker_binds(
+    child: SpokenChild, scenes: Path, tmp_path: Path
+) -> None:
+    version = child.until(Hello).version
+    child.configure(scenes / "moving.blend", f"{tmp_path}/out/{{camera_name}}_#")
+    answer = child.render(1, 3)
+    if (4, 5, 0) <= version < (5, 0, 0):
+        # It has templates, but not this one.
+        assert isinstance(answer, Failed)
+        assert answer.fault is Fault.SCENE
+        assert "camera_name" in answer.words
+    else:
+        assert answer == Committed(1)
+        assert files(tmp_path / "out") == ["Second_3.png" if version >= (5, 0, 0) else "{camera_name}_3.png"]
 
 
 def test_a_killed_child_leaves_nothing_but_its_claim(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:

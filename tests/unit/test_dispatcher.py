@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -148,3 +149,29 @@ def test_the_journal_alone_tells_what_is_in_place_after_a_crash_between_replace_
     assert sorted(history.done(history.read(path))) == [0, 1, 2]
     assert dispatcher.run(folder, None, FAKE_CHILD) is Outcome.COMPLETE
     assert len((tmp_path / "renders").read_text().splitlines()) == 3
+
+
+def leave_placeholder(place, name, age):
+    """Put an empty file there as a plain Blender does, so many seconds old."""
+    (place / "out").mkdir()
+    path = place / "out" / name
+    path.touch()
+    at = path.stat().st_mtime - age
+    os.utime(path, (at, at))
+
+
+def test_a_foreign_placeholder_is_left_alone_and_reported_and_the_job_does_not_end_as_complete(tmp_path):
+    leave_placeholder(tmp_path, "shot_0002.png", age=7200)
+    seen = []
+    assert dispatcher.run(make_job(tmp_path, "1-3", overwrite=False), seen.append, FAKE_CHILD) is Outcome.INCOMPLETE
+    assert (tmp_path / "out" / "shot_0002.png").stat().st_size == 0
+    assert seen[-1].audit == "2 of 3 frames complete, 0 rendered twice, 0 retried, 1 claimed elsewhere"
+    assert any("1 frame is claimed elsewhere since" in m.text for m in seen[-1].messages)
+
+
+def test_foreign_placeholders_beyond_the_age_that_was_named_are_released_and_rendered(tmp_path):
+    leave_placeholder(tmp_path, "shot_0002.png", age=7200)
+    folder = make_job(tmp_path, "1-3", overwrite=False, release_claims_after=3600.0)
+    assert dispatcher.run(folder, None, FAKE_CHILD) is Outcome.COMPLETE
+    assert names(tmp_path) == expected(1, 3)
+    assert (tmp_path / "out" / "shot_0002.png").stat().st_size > 0

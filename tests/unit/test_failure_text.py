@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dispatch.failure_text import classify, classify_exit
 from dispatch.model import Fault
 

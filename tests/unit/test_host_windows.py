@@ -347,6 +347,10 @@ class Msvcrt:
     def __init__(self) -> None:
         self.locked: dict[int, tuple[int, int]] = {}
         self.refuse = errno.EACCES
+        self.modes: dict[int, int] = {}
+
+    def setmode(self, fd: int, mode: int) -> None:
+        self.modes[fd] = mode
 
     def locking(self, fd: int, mode: int, count: int) -> None:
         assert count == 1
@@ -381,6 +385,11 @@ def test_a_lock_lies_beyond_the_content_and_is_held_once(tmp_path: Path, msvcrt:
     assert not msvcrt.locked
     assert path.read_bytes() == b"who\n"
     windows.lock_file(path).release()
+
+
+def test_a_childs_pipes_carry_bytes_and_no_line_ends_are_translated(msvcrt: Msvcrt) -> None:
+    windows.carry_bytes(7)
+    assert msvcrt.modes == {7: 0x8000}
 
 
 def test_a_drive_that_cannot_lock_is_not_taken_for_a_held_lock(tmp_path: Path, msvcrt: Msvcrt) -> None:
