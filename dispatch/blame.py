@@ -73,7 +73,7 @@ class Blame:
         self._hold_pause = min(max(2 * self._hold_pause, limits.backoff), limits.backoff_most)
         self._hold_until = at + self._hold_pause
         if not self._hold:
-            self._machine.tell("error", f"Paused: {words}. The job goes on by itself when that is mended.")
+            self._machine.tell("error", f"Paused: {words.rstrip('.')}. The job goes on by itself when that is mended.")
         self._hold = words
 
     # --- failed attempts ------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ def _take(history: History, record: dict[str, Any]) -> None:
         case "worker ended":
             identity = history._workers.pop(int(record["worker"]), (0, 0.0))
             history.processes.pop(identity, None)
+            if record.get("task") is not None:  # it died in that frame
+                history.failures[int(record["task"])] += 1
         case "rendered":
             made = from_plain(Pictures, record["pictures"], "pictures")
             history._run[int(record["attempt"])] = int(record["task"]), made

@@ -48,7 +48,7 @@ class CannotWrite(DispatchError):
 def cannot_write(path: Path, error: OSError) -> CannotWrite:
     """Return the error as a sentence for the artist."""
     if error.errno in _FULL:
-        return CannotWrite(f"The disk of {path.parent} is full: make room, then go on.", Fault.DISK_FULL)
+        return CannotWrite(f"The disk of {path.parent} is full: make room.", Fault.DISK_FULL)
     reason = error.strerror or str(error)
     return CannotWrite(f"Cannot write {path} ({reason}): check that the folder is there and that you may write to it.")
 

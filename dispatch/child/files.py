@@ -88,12 +88,19 @@ def _named() -> Iterator[tuple[str, list[str]]]:
 
 
 def _ignored() -> set[str]:
-    """Paths that Blender lists but no picture needs: copies of texts, images that nothing uses."""
+    """Paths that Blender lists but no picture needs: copies of texts, images that nothing uses, caches not yet made."""
     import bpy
 
     blocks = [*bpy.data.texts, *(image for image in bpy.data.images if not image.users)]
     blocks += [image for image in bpy.data.images if image.source in ("VIEWER", "GENERATED")]
-    return {paths.absolute(block.filepath, block.library) for block in blocks if block.filepath}
+    unmade = {
+        paths.absolute(modifier.domain_settings.cache_directory, thing.library)
+        for thing in bpy.data.objects
+        for modifier in thing.modifiers
+        if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN"
+        if not modifier.domain_settings.has_cache_baked_data
+    }
+    return unmade | {paths.absolute(block.filepath, block.library) for block in blocks if block.filepath}
 
 
 def _strip_pictures() -> Iterator[str]:

@@ -166,7 +166,7 @@ def _broken(words: str, parcel: Parcel) -> tuple[Fault, str]:
     """Blender truncates files on a full disk and says nothing."""
     try:
         if host.free_space(parcel.claim.temp) < (1 << 20):
-            return Fault.DISK_FULL, f"The disk of {parcel.claim.finals[-1].parent} is full: make room, then go on."
+            return Fault.DISK_FULL, f"The disk of {parcel.claim.finals[-1].parent} is full: make room."
     except OSError:
         pass
     return Fault.BAD_OUTPUT, words

@@ -101,7 +101,9 @@ def _why_not(blend: str, text: str) -> str:
     if "not a blend file" in low:
         # 4.2 says this of a file of 5.0, whose header it does not know.
         return f"Blender {bpy.app.version_string} cannot read {blend}: it is damaged or made by a newer Blender."
-    return f"Blender {bpy.app.version_string} cannot open {blend} ({text.removeprefix('Error: ')}): open it by hand to see why."
+    # Blender's own text names the path again and again; what it found stands last.
+    why = text.removeprefix("Error: ").rsplit(f"{blend}': ", 1)[-1].rstrip(".")
+    return f"Blender {bpy.app.version_string} cannot open {blend} ({why}): it may be damaged, open it by hand to see."
 
 
 def _runs_scripts(blend: str) -> bool:
