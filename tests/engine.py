@@ -14,6 +14,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -46,6 +47,12 @@ SHORT = Limits(
     heartbeat=2.0,
 )
 """Fit for children that may have to wait for a busy machine; tests of hangs shorten what they are about."""
+
+
+def this_blender() -> BlenderProgram:
+    """This Python, which has bpy."""
+    version = tuple(int(part) for part in importlib.metadata.version("bpy").split("."))
+    return BlenderProgram(path=sys.executable, is_module=True, version=version)  # type: ignore[arg-type]
 
 
 def make_job(root: Path, blend: Path, output: str, frames: str, workers: int = 2, **changes: Any) -> Path:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import subprocess
 import sys
 from collections import Counter
@@ -16,8 +15,6 @@ import engine
 import pytest
 from fake_scene import frame_path, png
 from waiting import until
-
-from dispatch.model import BlenderProgram
 
 Scene = Callable[..., Path]
 
@@ -41,9 +38,7 @@ os._exit(0)
 
 
 def real_job(root: Path, blend: Path, output: Path, frames: int, **changes: Any) -> Path:
-    version = tuple(int(part) for part in importlib.metadata.version("bpy").split("."))
-    program = BlenderProgram(path=sys.executable, is_module=True, version=version)
-    return engine.make_job(root, blend, str(output / "####"), f"1-{frames}", blender=program, **changes)
+    return engine.make_job(root, blend, str(output / "####"), f"1-{frames}", blender=engine.this_blender(), **changes)
 
 
 def finals(output: Path, count: int) -> list[Path]:

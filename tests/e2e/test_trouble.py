@@ -28,7 +28,7 @@ ballast = disk / "ballast"
 with ballast.open("wb") as file:
     file.write(bytes(1960 * 1024))
 command = [sys.executable, "-m", "dispatch", "render", blend, "-o", f"{disk}/####", "-f", f"1-{frames}", "--jobs-dir", state,
-           "--limits", "backoff=0.1,backoff-most=0.5"]
+           "--limits", "backoff=0.1,backoff_most=0.5"]
 job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 said = []
 for line in job.stdout:
@@ -99,7 +99,7 @@ def test_a_scene_that_shouts_a_hundred_megabytes_on_stdout_renders_all_the_same(
         "import bpy, os\n"
         "def shout(scene, *_):\n"
         "    for _ in range(100):\n"
-        "        os.write(1, b'{\"mgd\":\"Committed\",\"attempt\":1}\\n' * 30000)\n"
+        '        os.write(1, b\'{"mgd":"Committed","attempt":1}\\n\' * 30000)\n'
         "bpy.app.handlers.render_pre.append(shout)\n"
     )
     blend = with_script(make_scene(2), text)
@@ -114,13 +114,15 @@ def test_an_output_folder_that_becomes_a_file_holds_the_job_and_it_goes_on_when_
     tmp_path: Path, make_scene: Scene, state_folder: Path
 ) -> None:
     out = tmp_path / "out"
-    folder = engine.make_job(tmp_path / "jobs", make_scene(30), str(out / "####"), "1-30", limits=engine_limits())
+    folder = engine.make_job(
+        tmp_path / "jobs", make_scene(30), str(out / "####"), "1-30", blender=engine.this_blender()
+    )
     with engine.running(folder, engine.REAL_ENTRY) as job:
         until(lambda: engine.commits(folder), 60, "the first picture")
         moved = tmp_path / "moved"
         out.rename(moved)
         out.write_text("in the way")
-        until(lambda: any("Paused" in text for text in engine.told(folder)), 60, "the job says that it is held")
+        until(lambda: "Paused" in engine.told(folder), 60, "the job says that it is held")
         out.unlink()
         moved.rename(out)
         assert job.wait(120) == 0, (folder / "dispatcher.log").read_text()
@@ -128,13 +130,9 @@ def test_an_output_folder_that_becomes_a_file_holds_the_job_and_it_goes_on_when_
     assert sorted(p.name for p in out.iterdir()) == [final.name for final in finals(out, 30)]
 
 
-def engine_limits():
-    from dispatch.model import Limits
-
-    return Limits(backoff=0.1, backoff_most=0.5)
-
-
-def test_every_sentence_of_a_refused_scene_names_the_way_out(tmp_path: Path, make_scene: Scene, state_folder: Path) -> None:
+def test_every_sentence_of_a_refused_scene_names_the_way_out(
+    tmp_path: Path, make_scene: Scene, state_folder: Path
+) -> None:
     blend = make_scene(3)
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     bpy.context.scene.camera = None
