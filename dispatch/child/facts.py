@@ -36,12 +36,7 @@ def load_warnings(chosen: Any) -> tuple[str, ...]:
 def _facts(request: Inspect, runs: bool) -> SceneFacts:
     import bpy
 
-    try:
-        chosen = scene.choose(request.scene)
-    except scene.CannotOpen:
-        chosen = scene.choose("")  # preflight finds that the name is not among `scenes`
-    if request.sequence:
-        scene.make_sequence(chosen)
+    chosen = _chosen(request)
     render = chosen.render
     template = request.output or render.filepath
     first, last, unknown = _paths(chosen, template)
@@ -80,6 +75,16 @@ def _facts(request: Inspect, runs: bool) -> SceneFacts:
         external=external.files,
         warnings=tuple(word for word in (*load_warnings(chosen), unknown) if word),
     )
+
+
+def _chosen(request: Inspect) -> Any:
+    try:
+        chosen = scene.choose(request.scene)
+    except scene.CannotOpen:
+        chosen = scene.choose("")  # preflight finds that the name is not among `scenes`
+    if request.sequence:
+        scene.make_sequence(chosen)
+    return chosen
 
 
 def _paths(chosen: Any, template: str) -> tuple[str, str, str]:

@@ -23,7 +23,7 @@ def private_state(state_folder):
 
 def make_job(place, frames="1-6", script=None, **changes):
     """Make a job whose pictures go to ``place/out``."""
-    blend = write_blend(place / "shot.blend", **(script or {}))
+    blend = write_blend(place / f"{changes.get('name', 'shot')}.blend", **(script or {}))
     values = {"output": str(place / "out" / "shot_####"), "overwrite": True, **changes}
     return job_over(place / "jobs", blend, frames=frames, **values)
 
