@@ -131,6 +131,8 @@ class Hearing:
         attempt.pictures = report.pictures
         worker.since = at
         self._machine.pace.rendered(at - attempt.begun_at)
+        for warning in report.warnings:
+            self._machine.tell("warning", warning, once=True)
         self._machine.record(
             "rendered",
             task=attempt.task,

@@ -130,8 +130,7 @@ class Machine:
             worker.slot.worker = None
         self.pace.forget(worker.id)
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
-        lost = None if asked_to_go or worker.dismissed else worker.in_frame()
-        task = lost.task if lost else None
+        task = lost.task if not (asked_to_go or worker.dismissed) and (lost := worker.in_frame()) else None
         self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words, task=task)
         if not asked_to_go and not worker.dismissed:
             self.blame.worker_ended(event.at, worker, fault, words)

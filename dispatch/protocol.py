@@ -232,6 +232,8 @@ class Rendered:
     """Peak resident memory of the child so far, bytes; 0: unknown."""
     devices: tuple[str, ...] = ()
     """Ids that Cycles had enabled while it rendered."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about what went wrong in the scene without stopping it, each once in a child's life."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Parcel:
     """Pixels that a main picture must have."""
     phases: Phases
     devices: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -116,7 +117,8 @@ class Porter:
             self._folders.wait(folder, begun=True)
         found = tuple(_picture(pair) for pair in parcel.pairs)
         self._waiting[parcel.attempt] = parcel
-        self._tell(Rendered(parcel.attempt, found, parcel.phases, host.peak_memory(), parcel.devices))
+        memory = host.peak_memory()
+        self._tell(Rendered(parcel.attempt, found, parcel.phases, memory, parcel.devices, parcel.warnings))
 
     def _commit(self, parcel: Parcel) -> None:
         lost = parcel.claim.commit([(pair.temp, pair.final) for pair in parcel.pairs])

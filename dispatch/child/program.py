@@ -38,6 +38,7 @@ from .folders import Folders
 from .handlers import Ours
 from .porter import Porter
 from .stage import Stage, Unusable
+from .swallowed import Swallowed
 
 
 def main() -> NoReturn:
@@ -62,7 +63,7 @@ class Program:
         self._channel = channel
         self._folders = Folders(channel.send)
         self._porter = Porter(channel.send, self._folders)
-        self._stage = Stage(channel.send, self._folders, self._porter, Ours(self._on_load))
+        self._stage = Stage(channel.send, self._folders, self._porter, Ours(self._on_load), Swallowed())
         self._configured = False
         self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._leaving = threading.Event()

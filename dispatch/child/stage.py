@@ -20,6 +20,7 @@ from ..working_folder import CannotWrite
 from . import devices, facts, frame, handlers, nodes, outputs, scene, views
 from .folders import Folders
 from .porter import Parcel, Porter
+from .swallowed import Swallowed
 
 
 class Unusable(Exception):
@@ -33,11 +34,19 @@ class Unusable(Exception):
 class Stage:
     """A loaded scene with its devices pinned."""
 
-    def __init__(self, tell: Callable[[Report], None], folders: Folders, porter: Porter, ours: handlers.Ours) -> None:
+    def __init__(
+        self,
+        tell: Callable[[Report], None],
+        folders: Folders,
+        porter: Porter,
+        ours: handlers.Ours,
+        swallowed: Swallowed,
+    ) -> None:
         self._tell = tell
         self._folders = folders
         self._porter = porter
         self._ours = ours
+        self._swallowed = swallowed
         self._wanted: tuple[str, ...] = ()
 
     def set_up(self, order: Configure) -> None:
@@ -67,7 +76,14 @@ class Stage:
         there = devices.enabled(chosen)
         if self._wanted and there != self._wanted:
             raise Unusable(Fault.WRONG_DEVICE, _other_device(there, self._wanted))
-        self._tell(Loaded(time.monotonic() - started, there, left_out, (*warnings, *facts.load_warnings(chosen))))
+        self._tell(
+            Loaded(
+                time.monotonic() - started,
+                there,
+                left_out,
+                (*warnings, *facts.load_warnings(chosen), *self._swallowed.take()),
+            )
+        )
 
     def shoot(self, request: Render) -> bool:
         """Claim and render one frame and give it to the porter. Return False where it was not begun.
@@ -150,7 +166,17 @@ class Stage:
             devices.pin(chosen, self._order.backend, self._order.devices)
             return
         self._porter.take(
-            Parcel(request.attempt, request.frame, claim, shot.sides, shot.mains, views.size(chosen), shot.phases, used)
+            Parcel(
+                request.attempt,
+                request.frame,
+                claim,
+                shot.sides,
+                shot.mains,
+                views.size(chosen),
+                shot.phases,
+                used,
+                self._swallowed.take(),
+            )
         )
 
     def _scene(self) -> Any:
