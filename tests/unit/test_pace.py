@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seconds per frame, frames per second, time left."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispatch.pace import KEPT, Pace
+
+
+def test_nothing_is_said_before_anything_is_known():
+    pace = Pace()
+    assert pace.frames_per_second(5.0) == 0.0
+    assert pace.seconds_left(10, 5.0) is None
+    assert pace.usual() == 0.0
+
+
+def test_time_left_sums_unequal_devices():
+    pace = Pace()
+    for n in range(1, 9):
+        pace.finished(1, now=n * 1.0, begun_at=n - 1.0)  # one frame a second
+    for n in range(1, 3):
+        pace.finished(2, now=n * 4.0, begun_at=n * 4.0 - 4.0)  # one in four
+    assert pace.seconds_left(100, 8.0) == pytest.approx(100 / 1.25)
+    assert pace.seconds_left(0, 8.0) == 0.0
+
+
+def test_a_worker_that_is_gone_counts_no_more():
+    pace = Pace()
+    pace.finished(1, 1.0, 0.0)
+    pace.finished(2, 1.0, 0.0)
+    pace.forget(2)
+    assert pace.seconds_left(10, 1.0) == pytest.approx(10.0)
+
+
+def test_a_pause_between_two_frames_is_not_the_frame_s_time():
+    pace = Pace()
+    pace.finished(1, 1.0, 0.0)
+    pace.finished(1, 101.0, begun_at=100.0)
+    assert pace.seconds_per_frame(1) == pytest.approx(1.0)
+
+
+def test_frames_per_second_counts_the_last_minute_only():
+    pace = Pace()
+    for n in range(200):
+        pace.finished(1, now=n * 1.0 + 1, begun_at=n * 1.0)
+    assert pace.frames_per_second(200.0) == pytest.approx(1.0, rel=0.05)
+    assert pace.frames_per_second(1000.0) < 0.1
+
+
+def test_the_usual_time_is_the_95th_percentile_of_the_last_frames_and_memory_is_bounded():
+    pace = Pace()
+    for _ in range(1000):
+        pace.rendered(100.0)
+    for n in range(KEPT):
+        pace.rendered(float(n))
+    assert pace.usual() == pytest.approx(0.95 * KEPT, rel=0.02)
