@@ -92,13 +92,13 @@ class Dispatcher:
         self._owner = Owner.new(task.id)
         self._inbox = new_inbox()
         self._next_look = 0.0
+        past = history.read(folder / "journal.jsonl")
+        recovery.end_leftovers(past)
         self._staff = Staff(task, folder, self._owner.id, self._inbox, entry)
         self._changes = Changes(task)
         self._disk = Disk()
         self._awake = host.KeepAwake(f"rendering {task.name}")
         self._leases: list[leases.Lease] = []
-        past = history.read(folder / "journal.jsonl")
-        recovery.end_leftovers(past)
         self._frames = frames.arrange(frames.parse(task.frames), task.order)
         self._voice = Voice(task, folder, record, self._frames, self._staff.pids, listener)
         self._presence = Presence(self._owner, task.limits.heartbeat, past.owners, self._voice.note)

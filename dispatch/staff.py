@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import failure_text, host, launch, layout
 from .events import WorkerEnded
-from .model import Fault, Job, Layout, Slot
+from .model import DispatchError, Fault, Job, Layout, Slot
 from .process import Child, Ended, Inbox
 from .protocol import Configure, Render, Request, encode
 from .workerlog import WorkerLog
@@ -146,11 +146,16 @@ def end_words(status: int) -> str:
 
 def own_engine(folder: Path) -> Path:
     """Return a copy of this package inside the job folder: children start from it even when the extension is updated
-    or removed while the job runs."""
+    or removed while the job runs.
+
+    Raises:
+        DispatchError: the job folder cannot be written.
+    """
+    # Made anew by each run: a resumed job's children must speak the protocol of the dispatcher that runs it now.
     here, copy = Path(__file__).parent, folder / "engine"
-    if not copy.is_dir():
-        fresh = copy.with_name("engine.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(here, fresh, ignore=shutil.ignore_patterns("__pycache__"))
-        fresh.rename(copy)
+    shutil.rmtree(copy, ignore_errors=True)
+    try:
+        shutil.copytree(here, copy, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        raise DispatchError(f"The job folder {folder} cannot be written ({error}): make room or mend it.") from error
     return copy

@@ -49,7 +49,7 @@ def test_a_sound_scene_has_no_findings() -> None:
     ("change", "level", "key", "said"),
     [
         ({"camera": ""}, Level.ERROR, "no-camera", "no camera"),
-        ({"is_movie": True, "file_format": "FFMPEG"}, Level.ERROR, "movie-output", "image sequence"),
+        ({"is_movie": True, "file_format": "FFMPEG"}, Level.ERROR, "movie-output", "--image-sequence"),
         ({"view_layers": ()}, Level.ERROR, "no-view-layer", "Use for Rendering"),
         ({"output_is_relative": True}, Level.ERROR, "relative-output", "--output"),
         ({"last_path": "/renders/shot_0001.png"}, Level.ERROR, "same-name", "'####'"),
