@@ -20,6 +20,10 @@ WORKING_FOLDER = ".mgd"
 """The hidden folder that we keep inside each output folder."""
 
 
+BLEND_STARTS = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
+"""How a .blend file begins: plain, zstd, and gzip (before 3.0)."""
+
+
 class DispatchError(Exception):
     """Something the user can mend. The text is one sentence that says what happened and what to do now."""
 

@@ -14,13 +14,10 @@ from datetime import datetime
 from pathlib import Path
 
 from . import blenders, destination, devices, frames, inspection, job, launch, layout, preflight
-from .model import Backend, BlenderProgram, Device, DispatchError, Job, Limits, Order, Strategy
+from .model import BLEND_STARTS, Backend, BlenderProgram, Device, DispatchError, Job, Limits, Order, Strategy
 from .preflight import Finding, Plan
 from .protocol import Inspected, SceneFacts
 from .telemetry import Telemetry
-
-_BLEND_STARTS = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
-"""Plain, zstd and (before 3.0) gzip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ def blend_file(text: str) -> Path:
         raise DispatchError(f"'{path}' is a folder: name the .blend file in it.") from None
     except OSError as error:
         raise DispatchError(f"'{path}' cannot be read ({error.strerror or error}): check its permissions.") from None
-    if not start.startswith(_BLEND_STARTS):
+    if not start.startswith(BLEND_STARTS):
         raise DispatchError(f"'{path}' is not a .blend file: name a file that Blender saved.")
     return path
 

@@ -8,12 +8,10 @@ there) is an error here.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from ..devices import from_cycles
 from ..model import Backend, Device
-
-_PCI = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})")
 
 
 class WrongDevice(Exception):
@@ -91,13 +89,9 @@ def _of(backend: Backend) -> list[Device]:
     except ImportError:
         return []
     # Blender adds the CPU to every list, and fields to the tuples: only the first three are the same in all versions.
-    found = [entry[:3] for entry in _cycles.available_devices(backend.value) if entry[1] == backend.value]
-    return [Device(identifier, name, backend, _pci(identifier)) for name, _, identifier in found]
-
-
-def _pci(identifier: str) -> str | None:
-    found = _PCI.search(identifier)
-    return ":".join(found.groups()).lower() if found else None
+    found = (entry[:3] for entry in _cycles.available_devices(backend.value) if entry[1] == backend.value)
+    devices = (from_cycles(identifier, name, kind) for name, kind, identifier in found)
+    return [device for device in devices if device is not None]
 
 
 def _preferences() -> Any:

@@ -52,7 +52,7 @@ def _facts(request: Inspect, runs: bool) -> SceneFacts:
         frame_step=chosen.frame_step,
         width=width,
         height=height,
-        output=paths.absolute_template(template),
+        output=template if paths.is_relative(template) else paths.absolute_template(template),
         output_is_relative=paths.is_relative(template),
         first_path=first,
         last_path=last,

@@ -6,9 +6,11 @@ The few operations that the child needs on them. Touches no file.
 
 from __future__ import annotations
 
-import ntpath
 import os
+import re
 from typing import Any
+
+_WINDOWS = re.compile(r"[A-Za-z]:[/\\]")
 
 
 def absolute(path: str, library: Any = None) -> str:
@@ -18,6 +20,9 @@ def absolute(path: str, library: Any = None) -> str:
     """
     import bpy
 
+    if os.name != "nt" and _WINDOWS.match(path):
+        # What Blender itself makes of a path from Windows elsewhere.
+        path = f"/{path[0].lower()}{path[2:]}".replace("\\", "/")
     return os.path.abspath(str(bpy.path.abspath(path, library=library)))  # noqa: PTH100
 
 
@@ -29,7 +34,8 @@ def absolute_template(template: str) -> str:
 
 def is_relative(template: str) -> bool:
     """Whether the template does not say in which folder the files go."""
-    return not (template.startswith("//") or os.path.isabs(template) or ntpath.splitdrive(template)[0])  # noqa: PTH117
+    # A drive means nothing but on Windows: nobody looks for pictures in '/c/Users/…', where Blender would put them.
+    return not (template.startswith("//") or os.path.isabs(template) or os.path.splitdrive(template)[0])  # noqa: PTH117
 
 
 def split(path: str) -> tuple[str, str]:

@@ -13,10 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..model import Fault
-
-_MAGIC = (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-"""Plain, gzip (before 3.0) and zstd."""
+from ..model import BLEND_STARTS, Fault
 
 
 class CannotOpen(Exception):
@@ -41,7 +38,7 @@ def open_file(blend: str, autoexec: bool | None) -> bool:
             start = file.read(7)
     except OSError as error:
         raise CannotOpen(f"Cannot read {blend} ({error.strerror}): check its permissions.") from None
-    if not start.startswith(_MAGIC):
+    if not start.startswith(BLEND_STARTS):
         raise CannotOpen(f"{blend} is not a .blend file: choose another file.")
     run = _runs_scripts(blend) if autoexec is None else autoexec
     try:
