@@ -7,6 +7,7 @@ import contextlib
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def kill_at_random(
     """Run the job; kill workers and dispatchers, spread over the job's progress, each after a random moment.
 
     Args:
-        longest: Seconds; the random moments lie between 0 and this.
+        longest: Seconds; the random moments lie between 0 and this. A moment is cut short when the job gets as far as
+            the next one's turn, so that a fast machine does not end the job before everybody was killed.
 
     Returns:
         The exit status of every run of the dispatcher; -9 where it was killed.
@@ -62,7 +64,8 @@ def kill_at_random(
     chance = random.Random(seed)
     plan = ["worker"] * workers_killed + ["dispatcher"] * dispatchers_killed
     chance.shuffle(plan)
-    moments = [(round(frames * 0.7 * n / len(plan)), victim) for n, victim in enumerate(plan)]
+    turns = [round(frames * 0.7 * n / len(plan)) for n in range(len(plan) + 1)]
+    moments = list(zip(turns, turns[1:], plan, strict=False))
     results: list[int] = []
     while True:
         with engine.running(folder, entry) as dispatcher:
@@ -77,17 +80,17 @@ def _strike_until_dispatcher_dies(
     dispatcher: subprocess.Popen[bytes],
     folder: Path,
     entry: Path,
-    moments: list[tuple[int, str]],
+    moments: list[tuple[int, int, str]],
     chance: random.Random,
     longest: float,
 ) -> bool:
     """Go through the moments; True after killing the dispatcher, False when there are none left."""
     while moments:
-        progress, victim = moments.pop(0)
-        until(lambda p=progress: dispatcher.poll() is not None or len(engine.commits(folder)) >= p, 300, "progress")
+        earliest, latest, victim = moments.pop(0)
+        until(lambda n=earliest: dispatcher.poll() is not None or _progress(folder) >= n, 300, "progress")
+        strike = time.monotonic() + chance.uniform(0, longest)
+        until(lambda n=latest, at=strike: time.monotonic() >= at or _progress(folder) >= n, 60)
         assert dispatcher.poll() is None, f"it ended early: {(folder / 'dispatcher.log').read_text()}"
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            dispatcher.wait(chance.uniform(0, longest))
         if victim == "dispatcher":
             dispatcher.kill()
             return True
@@ -95,6 +98,12 @@ def _strike_until_dispatcher_dies(
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):
             chance.choice(children(dispatcher, entry)).kill()
     return False
+
+
+def _progress(folder: Path) -> int:
+    """Return how many frames are in place, cheaply: this is asked a hundred times a second."""
+    journal = folder / "journal.jsonl"
+    return journal.read_bytes().count(b'"what":"committed"') if journal.exists() else 0
 
 
 def orphans(entry: Path, folder: Path) -> list[psutil.Process]:

@@ -86,7 +86,7 @@ def test_overwrite_on_killed_and_resumed_makes_every_picture_new_and_none_is_mis
 def test_the_frames_of_a_dispatcher_that_died_for_good_are_rendered_by_the_other_one_in_the_folder(
     tmp_path: Path, make_scene: Scene
 ) -> None:
-    frames, output, blend = 80, tmp_path / "out", make_scene(80)
+    frames, output, blend = 80, tmp_path / "out", make_scene(80, samples=16)
     one, two = (real_job(tmp_path / name, blend, output, frames, per_device=1) for name in ("one", "two"))
     with (
         engine.running(one, engine.REAL_ENTRY, machine="render7") as first,
@@ -103,7 +103,7 @@ def test_the_frames_of_a_dispatcher_that_died_for_good_are_rendered_by_the_other
 def test_a_plain_blender_may_share_the_folder_with_two_dispatchers(
     tmp_path: Path, make_scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frames, output, blend = 80, tmp_path / "out", make_scene(80)
+    frames, output, blend = 80, tmp_path / "out", make_scene(80, samples=16)
     output.mkdir()
     log = tmp_path / "plain.log"
     one, two = (real_job(tmp_path / name, blend, output, frames, per_device=1) for name in ("one", "two"))

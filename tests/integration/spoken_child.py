@@ -37,7 +37,7 @@ class SpokenChild:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "MGD_CHILD": "1"},
+                env={**os.environ, "MGD_CHILD": "1", "TMPDIR": str(place)},  # a killed Blender leaves a folder there
                 cwd=place,
             )
         self.folders: list[Path] = []

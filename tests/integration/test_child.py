@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import zlib
@@ -486,6 +487,8 @@ def test_the_facts_of_a_good_scene(child: SpokenChild, scenes: Path, tmp_path: P
     assert facts(child, scenes / "two.blend", scene="Other").width == 40
     assert facts(child, scenes / "two.blend", scene="Third").scenes == ("Other", "Shot")
     assert len(facts(child, scenes / "side_files.blend").side_outputs) == 3
+    from_windows = facts(child, scenes / "moving.blend", output="C:/Users/me/x_####")
+    assert (from_windows.output, from_windows.output_is_relative) == ("C:/Users/me/x_####", os.name != "nt")
 
 
 def test_the_facts_of_a_troubled_scene(child: SpokenChild, scenes: Path) -> None:

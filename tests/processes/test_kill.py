@@ -64,7 +64,7 @@ def test_the_frames_of_a_dispatcher_that_died_for_good_are_rendered_by_the_other
     tmp_path: Path, machine: str
 ) -> None:
     count = 80
-    blend = write_blend(tmp_path / "a.blend", seconds=0.03, renders=str(tmp_path / "renders"))
+    blend = write_blend(tmp_path / "a.blend", seconds=0.15, renders=str(tmp_path / "renders"))
     output = tmp_path / "out"
     one, two = (engine.make_job(tmp_path / name, blend, str(output / "####"), f"1-{count}") for name in ("one", "two"))
     with engine.running(one, machine=machine) as first, engine.running(two) as second:
@@ -105,7 +105,7 @@ def test_resume_renders_a_picture_that_somebody_removed_or_cut_meanwhile(tmp_pat
 
 
 def test_stop_now_in_the_middle_leaves_whole_pictures_only_and_resume_goes_on(tmp_path: Path) -> None:
-    blend = write_blend(tmp_path / "a.blend", seconds=0.05, renders=str(tmp_path / "renders"))
+    blend = write_blend(tmp_path / "a.blend", seconds=0.2, renders=str(tmp_path / "renders"))
     output = tmp_path / "out"
     folder = engine.make_job(tmp_path / "jobs", blend, str(output / "####"), "1-40")
     with engine.running(folder) as dispatcher:

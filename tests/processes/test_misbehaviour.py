@@ -208,7 +208,7 @@ def test_a_child_that_ignores_leave_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_child_that_is_slow_to_say_hello_is_waited_for(tmp_path: Path) -> None:
-    outcome, folder = run(tmp_path, [{"at": "start", "do": "sleep", "seconds": 1.5}], limits=HASTY)
+    outcome, folder = run(tmp_path, [{"at": "start", "do": "sleep", "seconds": 1.5}])
     assert outcome is Outcome.COMPLETE
     assert len([r for r in engine.records(folder) if r["what"] == "spawn"]) == 2
 
