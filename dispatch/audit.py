@@ -47,7 +47,7 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
     usual = Counter(len(made) for made in past.in_place.values()).most_common(1)
     files = usual[0][0] if usual else 1
     doubled = sum(1 for t, n in past.commits.items() if n > 1) + len(past.lost)
-    retried = sum(1 for t in good if past.failures[t])
+    retried = sum(1 for t in good if past.blamed[t])
     given_up = tuple(sorted(numbers[t] for t in past.given_up))
     missing = tuple(sorted(numbers[t] for t in past.in_place if t not in good))
     return Audit(

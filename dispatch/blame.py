@@ -18,6 +18,9 @@ from .roster import AT_WORK, Attempt, SlotRecord, Worker
 if TYPE_CHECKING:
     from .machine import Machine
 
+FORGOTTEN = 120.0
+"""Seconds after which a new hold begins with a short pause again: a disk that is nearly full must not flap."""
+
 EVENTS_IN_A_ROW = 3
 """Machine events without a finished frame in between that are believed."""
 
@@ -46,6 +49,7 @@ class Blame:
         self._hold = ""
         self._hold_until = 0.0
         self._hold_pause = 0.0
+        self._ever_succeeded = False
 
     # --- the hold: nothing can succeed until somebody mends it ----------------------------------------------------
 
@@ -64,12 +68,15 @@ class Blame:
     def succeeded(self) -> None:
         """A task was put in place."""
         self._unwritten = self._events = 0
+        self._ever_succeeded = True
         if self._hold:
-            self._hold, self._hold_pause = "", 0.0
+            self._hold = ""
             self._machine.tell("note", "Going on: writing works again.")
 
     def _hold_on(self, at: float, words: str) -> None:
         limits = self._machine.limits
+        if at - self._hold_until > FORGOTTEN:
+            self._hold_pause = 0.0
         self._hold_pause = min(max(2 * self._hold_pause, limits.backoff), limits.backoff_most)
         self._hold_until = at + self._hold_pause
         if not self._hold:
@@ -111,7 +118,7 @@ class Blame:
             self._charge(current.task, record, rule.task, fault, words)
         if rule.card:
             self._strike_cards(at, record.slot, words)
-        if worker.sentence is None and rule.together and machine.ever_ready:
+        if worker.sentence is None and rule.together and self._ever_succeeded:
             self._ends.append(RecentEnd(at, record, rule.slot, current.task if current else None, rule.task))
             self._look_for_machine_event(at)
         if record.deaths >= machine.limits.deaths:
@@ -147,6 +154,7 @@ class Blame:
 
     def _charge(self, task: int, record: SlotRecord, weight: float, fault: Fault, words: str) -> None:
         self._machine.ledger.blame(task, weight, f"{fault}{_tail(words)}")
+        self._machine.record("blamed", task=task, weight=weight, fault=fault)
         if RULES[fault].elsewhere:
             self._avoid[task] = record.slot.name
 

@@ -39,7 +39,8 @@ class History:
     commits: Counter[int] = field(default_factory=Counter)
     lost: set[int] = field(default_factory=set)
     """Tasks for which somebody else's picture was kept."""
-    failures: Counter[int] = field(default_factory=Counter)
+    blamed: Counter[int] = field(default_factory=Counter)
+    """Task → tries that failed by its own or its worker's doing (a full disk blames nobody)."""
     given_up: dict[int, str] = field(default_factory=dict)
     """Task → why, unless it was finished later."""
     _run: dict[int, tuple[int, Pictures]] = field(default_factory=dict)
@@ -73,8 +74,6 @@ def _take(history: History, record: dict[str, Any]) -> None:
         case "worker ended":
             identity = history._workers.pop(int(record["worker"]), (0, 0.0))
             history.processes.pop(identity, None)
-            if record.get("task") is not None:  # it died in that frame
-                history.failures[int(record["task"])] += 1
         case "rendered":
             made = from_plain(Pictures, record["pictures"], "pictures")
             history._run[int(record["attempt"])] = int(record["task"]), made
@@ -85,8 +84,8 @@ def _take(history: History, record: dict[str, Any]) -> None:
             task = int(record["task"])
             history.in_place[task] = from_plain(Pictures, record["pictures"], "pictures")
             history.given_up.pop(task, None)
-        case "failed":
-            history.failures[int(record["task"])] += 1
+        case "blamed":
+            history.blamed[int(record["task"])] += 1
         case "given up":
             history.given_up[int(record["task"])] = str(record["words"])
 

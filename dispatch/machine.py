@@ -130,13 +130,16 @@ class Machine:
             worker.slot.worker = None
         self.pace.forget(worker.id)
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
-        task = lost.task if not (asked_to_go or worker.dismissed) and (lost := worker.in_frame()) else None
-        self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words, task=task)
+        self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
         if not asked_to_go and not worker.dismissed:
             self.blame.worker_ended(event.at, worker, fault, words)
+        self._recover(worker)
+
+    def _recover(self, worker: Worker) -> None:
+        """Have what a worker left cleared; its tasks wait until that is done."""
         if worker.hand:
-            self.recovering[worker.id] = worker.hand
-            attempts = tuple((a.id, a.pictures or ()) for a in worker.hand.values())
+            self.recovering[worker.id], worker.hand = worker.hand, {}
+            attempts = tuple((a.id, a.pictures or ()) for a in self.recovering[worker.id].values())
             self.command(Recover(worker.id, attempts))
 
     def _on_recovered(self, event: Recovered) -> None:
@@ -189,10 +192,7 @@ class Machine:
         """The slot stays out and the job ends without it; a fence keeps what it may still do out of the pictures."""
         worker.state = WorkerState.UNKILLABLE
         self.close(worker.slot, f"process {worker.pid} on {worker.slot.slot.name} cannot be ended (driver?)")
-        if worker.hand:
-            self.recovering[worker.id], worker.hand = worker.hand, {}
-            attempts = tuple((a.id, a.pictures or ()) for a in self.recovering[worker.id].values())
-            self.command(Recover(worker.id, attempts))
+        self._recover(worker)
 
     def _on_stop(self, event: StopAsked) -> None:
         self.stopping = True
@@ -268,6 +268,9 @@ class Machine:
             self.outcome = Outcome.IMPOSSIBLE
         else:
             self.outcome = Outcome.INCOMPLETE
+        closed = [r.closed for r in self.slots.values() if r.closed]
+        if not self.stopping and self.ledger.counts[TaskState.WAITING] and len(closed) == len(self.slots):
+            self.tell("error", f"No worker is left to render the rest: {closed[-1]}")
         self.command(End(self.outcome))
 
     # --- small words --------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ class Limits:
     """Ends of several workers within this time are one machine event."""
     deaths: int = 5
     """Workers of one slot that may die in a row without finishing a task before the slot is given up."""
-    claims: float = 15.0
+    claims: float = 5.0
     """How often a task that is claimed elsewhere is looked at again."""
     foreign: float = 600.0
     """How long the end of the job waits for claims without an owner (a plain Blender) that do not move."""

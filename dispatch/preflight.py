@@ -238,8 +238,8 @@ def _simulations(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
     if plan.allow_unbaked:
         yield _warning(
             "unbaked-simulation",
-            f"Simulations are not baked: {which}; one worker renders all frames in order, and baking them would let "
-            "every device work.",
+            f"Simulations are not baked: {which}; one worker renders all frames in order, and what is not baked may "
+            "stand still, as in any render of Blender's: bake it to be sure and to let every device work.",
         )
     else:
         yield _error(

@@ -45,7 +45,7 @@ def snapshot(
         retried=machine.ledger.retried,
         doubled=machine.doubled,
         frames_per_second=machine.pace.frames_per_second(now),
-        seconds_left=machine.pace.seconds_left(left, now),
+        seconds_left=machine.pace.seconds_left(left, now) if left or not machine.ledger.elsewhere else None,
         elapsed=elapsed,
         output=job.output,
         workers=tuple(_worker(w, machine, frames, now, sample) for w in machine.workers.values()),

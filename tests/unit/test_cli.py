@@ -144,7 +144,7 @@ def test_children_that_never_start_give_exit_status_4(here: Path) -> None:
 
 
 def test_ctrl_c_stops_after_the_current_frames_and_resume_goes_on(here: Path) -> None:
-    blend = write_blend(here / "a.blend", frames=[1, 40, 1], seconds=0.1)
+    blend = write_blend(here / "a.blend", frames=[1, 40, 1], seconds=0.25)
     with command_line.start("render", blend, *RENDER) as process:
         until(lambda: len(pictures(here)) > 3, 30)
         process.send_signal(signal.SIGINT)

@@ -99,8 +99,7 @@ def test_damaged_records_are_passed_over(journal, record):
     assert not past.processes
 
 
-def test_a_frame_counts_as_failed_where_a_try_failed_and_where_its_worker_died_in_it(journal):
-    journal("failed", task=0, attempt=1)
-    journal("worker ended", worker=1, fault="crashed", words="", task=2)
-    past = journal("worker ended", worker=2, fault=None, words="", task=None)
-    assert dict(past.failures) == {0: 1, 2: 1}
+def test_a_try_that_was_blamed_on_its_frame_makes_it_a_retried_one(journal):
+    journal("failed", task=0, attempt=1, fault="disk full")
+    past = journal("blamed", task=2, weight=1, fault="crashed")
+    assert dict(past.blamed) == {2: 1}

@@ -116,8 +116,9 @@ def test_a_task_is_given_up_after_its_tries_and_the_rest_is_finished():
 
 
 def test_ends_of_several_workers_at_once_blame_no_task_and_no_slot():
-    world = World(tasks=9, slots=3)
+    world = World(tasks=99, slots=3)
     world.start()
+    world.do_one(1, next(iter(world.machine.workers[1].hand)))
     for worker in (1, 2, 3):
         world.begin(worker)
     for worker in (1, 2, 3):
@@ -125,6 +126,16 @@ def test_ends_of_several_workers_at_once_blame_no_task_and_no_slot():
     assert all(world.machine.ledger.blamed(t) == 0 for t in range(9))
     assert all(r.deaths == 0 for r in world.machine.slots.values())
     assert any(isinstance(c, Tell) and "blaming the machine" in c.text for c in world.log)
+
+
+def test_ends_before_anything_was_ever_finished_are_no_machine_event():
+    world = World(tasks=9, slots=3)
+    world.start()
+    for worker in (1, 2, 3):
+        world.begin(worker)
+    for worker in (1, 2, 3):
+        world.feed(WorkerEnded(world.now, worker, Fault.CRASHED, "SIGSEGV"))
+    assert sum(world.machine.ledger.blamed(t) for t in range(9)) == 3
 
 
 def test_a_task_that_ends_two_workers_within_seconds_is_no_machine_event():
@@ -161,6 +172,24 @@ def test_out_of_vram_closes_one_of_two_slots_on_the_card_and_blames_no_task():
     assert Kill(1) in world.log
     assert world.machine.ledger.blamed(task) == 0
     assert len(world.machine.open_slots()) == 1
+
+
+def test_a_disk_that_fills_again_soon_is_tried_less_and_less_often():
+    world = World(tasks=99, slots=1, limits=limits(backoff=1))
+    world.start()
+    pauses = []
+    for _ in range(4):
+        attempt = world.begin(1)
+        world.say(1, Failed(attempt, Fault.DISK_FULL, "full"))
+        for prefetched in list(world.machine.workers[1].hand):
+            world.say(1, Failed(prefetched, Fault.DISK_FULL, "full"))
+        began = world.now
+        while not world.machine.workers[1].hand:
+            world.tick(0.5)
+        pauses.append(world.now - began)
+        world.do_one(1, next(iter(world.machine.workers[1].hand)))
+    assert pauses == sorted(pauses)
+    assert pauses[-1] >= 8
 
 
 def test_a_card_is_left_out_after_its_second_fault():
