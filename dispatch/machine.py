@@ -14,28 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from . import events
 from .assignment import Assignment
 from .blame import Blame
-from .events import (
-    Command,
-    End,
-    Event,
-    GoOnAsked,
-    Kill,
-    LayoutChosen,
-    PauseAsked,
-    Record,
-    Recover,
-    Recovered,
-    Send,
-    Spawned,
-    Started,
-    StopAsked,
-    Tell,
-    TimePassed,
-    WorkerEnded,
-    WorkerSaid,
-)
+from .events import Command, End, Event, Kill, Record, Recover, Send, Tell
 from .hearing import Hearing
 from .ledger import Ledger, TaskState
 from .model import Fault, Layout, Limits, Outcome
@@ -92,27 +74,27 @@ class Machine:
         if self.outcome is not None:
             return []
         match event:
-            case Started():
+            case events.Started():
                 self.started = True
                 self.last_gain = event.at
-            case WorkerSaid():
+            case events.WorkerSaid():
                 self._hearing.hear(event)
-            case Spawned():
+            case events.Spawned():
                 if worker := self.workers.get(event.worker):
                     worker.pid = event.pid
-            case WorkerEnded():
+            case events.WorkerEnded():
                 self._on_ended(event)
-            case Recovered():
+            case events.Recovered():
                 self._on_recovered(event)
-            case TimePassed():
+            case events.TimePassed():
                 self._on_time(event.at)
-            case StopAsked():
+            case events.StopAsked():
                 self._on_stop(event)
-            case PauseAsked():
+            case events.PauseAsked():
                 self._on_pause(event.at)
-            case GoOnAsked():
+            case events.GoOnAsked():
                 self.paused = False
-            case LayoutChosen():
+            case events.LayoutChosen():
                 self._on_layout(event)
         self._go_on(event.at)
         commands, self._out = self._out, []
@@ -120,7 +102,7 @@ class Machine:
 
     # --- ends and recoveries ------------------------------------------------------------------------------------
 
-    def _on_ended(self, event: WorkerEnded) -> None:
+    def _on_ended(self, event: events.WorkerEnded) -> None:
         worker = self.workers.pop(event.worker, None)
         if worker is None:
             return
@@ -142,7 +124,7 @@ class Machine:
             attempts = tuple((a.id, a.pictures or ()) for a in self.recovering[worker.id].values())
             self.command(Recover(worker.id, attempts))
 
-    def _on_recovered(self, event: Recovered) -> None:
+    def _on_recovered(self, event: events.Recovered) -> None:
         for attempt in self.recovering.pop(event.worker, {}).values():
             if attempt.id in event.in_place and attempt.pictures is not None:
                 self.in_place(event.at, attempt)
@@ -194,7 +176,7 @@ class Machine:
         self.close(worker.slot, f"process {worker.pid} on {worker.slot.slot.name} cannot be ended (driver?)")
         self._recover(worker)
 
-    def _on_stop(self, event: StopAsked) -> None:
+    def _on_stop(self, event: events.StopAsked) -> None:
         self.stopping = True
         for worker in list(self.workers.values()):
             if event.now:
@@ -207,7 +189,7 @@ class Machine:
         for worker in list(self.workers.values()):
             self._dismiss(at, worker)
 
-    def _on_layout(self, event: LayoutChosen) -> None:
+    def _on_layout(self, event: events.LayoutChosen) -> None:
         wanted = {slot.name: slot for slot in event.slots}
         for name, record in self.slots.items():
             if name not in wanted and not record.closed:
