@@ -463,6 +463,15 @@ def test_a_scene_that_is_not_there_and_a_movie_are_refused(
     assert "movie" in broken.words
 
 
+def test_a_movie_becomes_an_image_sequence_on_request(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
+    found = facts(child, scenes / "movie.blend", sequence=True, output=str(tmp_path / "out" / "m_####"))
+    assert (found.file_format, found.is_movie) == ("PNG", False)
+    assert Path(found.first_path).name == "m_0001.png"
+    assert isinstance(child.configure(scenes / "movie.blend", str(tmp_path / "out" / "m_####"), sequence=True), Loaded)
+    assert child.render(1, 1) == Committed(1)
+    assert files(tmp_path / "out") == ["m_0001.png"]
+
+
 def test_inspecting_lists_devices_without_a_file(child: SpokenChild) -> None:
     child.say(Inspect())
     answer = child.until(Inspected)
