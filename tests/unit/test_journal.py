@@ -46,7 +46,7 @@ def test_what_is_not_synced_is_not_there(tmp_path):
     assert whats(path) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cut=st.integers(min_value=0, max_value=400))
 def test_a_journal_cut_anywhere_keeps_its_whole_records_and_goes_on(tmp_path_factory, cut):
     path = tmp_path_factory.mktemp("cut") / "journal.jsonl"
