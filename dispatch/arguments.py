@@ -196,7 +196,7 @@ def _render(parser: Parser) -> None:
     how.add_argument("--persistent-data", choices=["auto", "on", "file"], default="auto",
                      help="keep the scene's data between frames; file: as saved in the scene")  # fmt: skip
     how.add_argument(
-        "--retries", metavar="N", type=_number(1), default=3, help="tries of one frame before it is given up"
+        "--retries", metavar="N", type=_number(0), default=3, help="how often a frame that failed is tried again"
     )
     how.add_argument("--limits", metavar="NAME=N,…", default="", help="deadlines in seconds, e.g. load=900,first=3600")
     how.add_argument("--release-claims-after", metavar="MINUTES", type=_number(0, float), default=0.0,

@@ -41,11 +41,12 @@ class Blame:
         self._machine = machine
         self._retries = retries
         self._cards: Counter[str] = Counter()
+        self._struck: dict[str, float] = {}
         self._ends: deque[RecentEnd] = deque()
         self._avoid: dict[int, str] = {}
         self._event_at = float("-inf")
         self._events = 0
-        self._unwritten = 0
+        self._unwritten: set[int] = set()
         self._hold = ""
         self._hold_until = 0.0
         self._hold_pause = 0.0
@@ -67,7 +68,8 @@ class Blame:
 
     def succeeded(self) -> None:
         """A task was put in place."""
-        self._unwritten = self._events = 0
+        self._unwritten.clear()
+        self._events = 0
         self._ever_succeeded = True
         if self._hold:
             self._hold = ""
@@ -89,17 +91,22 @@ class Blame:
         """A child reports that an attempt failed; it can render on."""
         machine, rule = self._machine, RULES[fault]
         machine.record("failed", task=attempt.task, attempt=attempt.id, worker=worker.id, fault=fault, words=words)
-        self._unwritten = self._unwritten + 1 if fault is Fault.CANNOT_WRITE else 0
-        if rule.hold or self._unwritten >= WRITE_STRIKES or (self._hold and fault is Fault.CANNOT_WRITE):
+        self._unwritten = self._unwritten | {attempt.task} if fault is Fault.CANNOT_WRITE else set()
+        if rule.hold or len(self._unwritten) >= WRITE_STRIKES or (self._hold and fault is Fault.CANNOT_WRITE):
             self._hold_on(at, words)
             machine.ledger.give_back(attempt.task, self._hold_until)
             return
         if rule.fewer and self._close_sharing(at, worker, fault, words):
             machine.ledger.give_back(attempt.task, at)
             return
-        self._charge(attempt.task, worker.slot, rule.task, fault, words)
+        # Whatever the kind: a try that costs nothing would be tried for ever.
+        self._charge(attempt.task, worker.slot, rule.task or 1.0, fault, words)
         if rule.card:
-            self._strike_cards(at, worker.slot.slot, words)
+            if worker.state in AT_WORK:
+                self._strike_cards(at, worker.slot.slot, words)
+            # A driver's error stays with the process: a fresh one must try next.
+            worker.slot.not_before = at + machine.limits.backoff
+            machine.dismiss(at, worker)
         machine.ledger.give_back(attempt.task, *self.next_try(at, attempt.task))
 
     def worker_ended(self, at: float, worker: Worker, fault: Fault, words: str) -> None:
@@ -110,6 +117,9 @@ class Blame:
         machine.tell(
             "warning", f"Worker {worker.id} on {record.slot.name} ended{where}: {fault}{_tail(words)}", once=False
         )
+        if rule.hold:
+            self._hold_on(at, f"{fault}{_tail(words)}")
+            return
         if rule.fewer and self._close_sharing(at, worker, fault, words):
             return
         record.deaths += rule.slot
@@ -146,6 +156,7 @@ class Blame:
         for end in ends:
             end.slot.deaths = max(0.0, end.slot.deaths - end.deaths)
             end.slot.not_before = at + machine.limits.backoff
+            self._forgive_cards(at, end.slot.slot)
             if end.task is not None:
                 machine.ledger.forgive(end.task, end.weight)
             self._ends.remove(end)
@@ -205,6 +216,9 @@ class Blame:
         """Quarantine a card at its second fault. A combined slot does not tell which of its cards it was."""
         machine = self._machine
         for device in slot.devices if len(slot.devices) == 1 else ():
+            if at - self._struck.get(device.card, float("-inf")) <= machine.limits.together:
+                continue  # one fault ends every worker on the card
+            self._struck[device.card] = at
             self._cards[device.card] += 1
             if self._cards[device.card] < CARD_STRIKES:
                 continue
@@ -213,6 +227,13 @@ class Blame:
                     machine.close(record, f"{device.name} failed {CARD_STRIKES} times{_tail(words)}")
                     if record.worker and record.worker.state in AT_WORK:
                         machine.dismiss_now(at, record.worker)
+
+    def _forgive_cards(self, at: float, slot: Slot) -> None:
+        """Take the strikes of a machine event back."""
+        for device in slot.devices if len(slot.devices) == 1 else ():
+            if at - self._struck.get(device.card, float("-inf")) <= self._machine.limits.together:
+                del self._struck[device.card]
+                self._cards[device.card] -= 1
 
 
 def _tail(words: str) -> str:

@@ -91,7 +91,7 @@ class Dispatcher:
         self._journal = record
         self._owner = Owner.new(task.id)
         self._inbox = new_inbox()
-        self._next_look = 0.0
+        self._next_look = self._late = 0.0
         past = history.read(folder / "journal.jsonl")
         recovery.end_leftovers(past)
         self._staff = Staff(task, folder, self._owner.id, self._inbox, entry)
@@ -105,9 +105,7 @@ class Dispatcher:
         self._write(
             "opened", owner=self._owner.id, boot=self._owner.boot, pid=os.getpid(), start=self._owner.start_time
         )
-        for known in past.folders:
-            self._presence.join(known)
-        done = list(history.done(past))
+        done = recovery.settle(past, self._write)
         self._machine = Machine(
             len(self._frames),
             slots(task, len(self._frames) - len(done)),
@@ -118,6 +116,7 @@ class Dispatcher:
             label=lambda number: f"frame {self._frames[number]}",
         )
         for known in past.folders:
+            self._presence.join(known)
             self._machine.know_folder(known)
 
     # --- the loop -----------------------------------------------------------------------------------------------
@@ -133,12 +132,13 @@ class Dispatcher:
         outcome = self._machine.outcome
         self._presence.leave()
         self._tell_claims()
+        self._sync()  # the audit reads the journal
         found = audit.audit(self._folder, self._job, look_into=False, elsewhere=self._machine.ledger.elsewhere)
         self._voice.audit = found.sentence
         self._write("job ended", outcome=outcome, audit=found.sentence)
         self._sync()
         self._voice.show(self._machine)
-        if outcome is Outcome.COMPLETE:
+        if outcome is Outcome.COMPLETE and found.complete == found.total:
             recovery.tidy(self._folder)
         return outcome
 
@@ -150,6 +150,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""
+        list(job.take_wishes(self._folder))  # what came too late must not stop the next run
         self._voice.close()
         self._staff.close(self._job.limits.die)
         self._presence.leave()
@@ -174,7 +175,7 @@ class Dispatcher:
         now = time.monotonic()
         if now >= self._next_look:
             yield from self._wishes(now)
-            yield TimePassed(now)
+            yield TimePassed(now, self._late + now - self._next_look)
 
     def _wishes(self, now: float) -> Iterator[Event]:
         for wish in job.take_wishes(self._folder):
@@ -192,18 +193,15 @@ class Dispatcher:
 
     def _decide(self, event: Event) -> list[Command]:
         commands = self._machine.handle(event)
-        if isinstance(event, WorkerSaid) and isinstance(event.report, Rendered):
-            self._warn_of_full_disk(event.report)
+        report = event.report if isinstance(event, WorkerSaid) else None
+        if isinstance(report, Rendered) and (words := self._disk.look(report, self._machine.ledger.waiting())):
+            self._voice.tell("warning", words)
         for command in commands:
             if isinstance(command, Record):
                 self._write(command.what, **command.facts)
             elif isinstance(command, Tell):
                 self._voice.tell(command.level, command.text)
         return commands
-
-    def _warn_of_full_disk(self, report: Rendered) -> None:
-        if words := self._disk.look(report, self._machine.ledger.waiting()):
-            self._voice.tell("warning", words)
 
     def _do(self, command: Command) -> tuple[Event, ...]:
         match command:
@@ -265,8 +263,9 @@ class Dispatcher:
         until = time.monotonic() + leases.RETRY
         while time.monotonic() < until:
             for event in self._events():
+                self._handle(event)
                 if isinstance(event, StopAsked):
-                    self._handle(event, Started(event.at))
+                    self._handle(Started(event.at))
                     return False
             self._look()
         return True
@@ -277,7 +276,7 @@ class Dispatcher:
         """Once a tick: say what was noted elsewhere, show the snapshot."""
         now = time.monotonic()
         if now >= self._next_look:
-            self._next_look = now + TICK
+            self._late, self._next_look = now - self._next_look, now + TICK
             self._voice.tell_notes()
             self._sync()
             self._voice.show(self._machine)

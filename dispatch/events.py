@@ -60,6 +60,8 @@ class Recovered:
 @dataclass(frozen=True, slots=True)
 class TimePassed:
     at: float
+    stood_still: float = 0.0
+    """Seconds for which the dispatcher itself did nothing (sleep, a full disk): no worker was silent meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from .protocol import (
     FolderNoted,
     FolderUsed,
     Hello,
+    Left,
     Loaded,
     Progressed,
     Rendered,
@@ -31,6 +32,10 @@ from .roster import AT_WORK, Attempt, Worker, WorkerState
 
 if TYPE_CHECKING:
     from .machine import Machine
+
+
+LOOKED_AT = 100
+"""Claims of others that are looked at again within `Limits.claims` seconds."""
 
 
 class Hearing:
@@ -56,6 +61,8 @@ class Hearing:
                 self._on_folder(worker, report.folder)
             case Broken():
                 self._machine.kill(at, worker, report.fault, report.words)
+            case Left():
+                self._on_left(at, worker, report)
             case Begun() | Progressed() | Rendered() | Committed() | Skipped() | Failed():
                 attempt = worker.hand.get(report.attempt)
                 if attempt is not None:
@@ -63,7 +70,7 @@ class Hearing:
                 elif isinstance(report, Rendered):
                     self._machine.command(Send(worker.id, Discard(report.attempt)))
             case _:
-                pass  # Left: the end of the process says the rest. Inspected: not asked for.
+                pass  # Inspected: not asked for.
 
     def _on_hello(self, at: float, worker: Worker, hello: Hello) -> None:
         if worker.state is not WorkerState.STARTING:
@@ -92,6 +99,15 @@ class Hearing:
         self._machine.kill(at, worker, Fault.WRONG_DEVICE, words)
         return False
 
+    def _on_left(self, at: float, worker: Worker, left: Left) -> None:
+        """It ends any moment now. What it never began waits again, so that only its end is waited for."""
+        worker.since = at
+        for number in left.dropped:
+            attempt = worker.hand.get(number)
+            if attempt is not None and not attempt.begun:
+                del worker.hand[number]
+                self._machine.ledger.give_back(attempt.task, at)
+
     def _on_folder(self, worker: Worker, folder: str) -> None:
         if folder not in self._folders:
             self._folders.add(folder)
@@ -109,6 +125,8 @@ class Hearing:
             case Begun():
                 attempt.begun, attempt.begun_at, worker.since = True, at, at
             case Progressed():
+                if report.sample != attempt.sample:
+                    worker.since = at  # a frame may take hours: as long as samples come, it lives
                 attempt.sample, attempt.samples = report.sample, report.samples
             case Rendered() if attempt.pictures is None:
                 self._on_rendered(at, worker, attempt, report)
@@ -162,6 +180,7 @@ class Hearing:
             self._machine.last_gain = at
             self._machine.record("found", task=attempt.task, pictures=report.pictures)
             return
-        self._machine.ledger.claimed_elsewhere(
-            attempt.task, report.owner, report.since, at + self._machine.limits.claims
-        )
+        ledger, pause = self._machine.ledger, self._machine.limits.claims
+        # However many there are, looking at them must leave time for frames that nobody has claimed.
+        pause *= max(1.0, ledger.elsewhere / LOOKED_AT)
+        ledger.claimed_elsewhere(attempt.task, report.owner, report.since, at + pause)

@@ -144,7 +144,9 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
     """Replace ``snapshot.json`` in one step. Not synced: after a power cut the journal tells more."""
     temp = folder / "snapshot.json.new"
     temp.write_text(json.dumps(asdict(snapshot)), encoding="utf-8")
-    host.replace(temp, folder / "snapshot.json")
+    # A reader may have it open (Windows). Only the last one is worth waiting for: the next comes in a moment.
+    put = host.replace if snapshot.outcome else os.replace
+    put(temp, folder / "snapshot.json")
 
 
 def read_snapshot(folder: Path) -> Snapshot | None:
@@ -170,12 +172,19 @@ def ask(folder: Path, wish: Wish) -> None:
 
 def take_wishes(folder: Path) -> Iterator[Wish]:
     """Yield the wishes left since the last call, oldest first. What is no wish is removed and passed over."""
-    for path in sorted((folder / "control").glob("*.json")):
+    try:
+        paths = sorted((folder / "control").glob("*.json"))
+    except OSError:
+        return
+    for path in paths:
         try:
             wish = Wish(json.loads(path.read_bytes())["wish"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             wish = None
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            continue  # somebody has it open: left there it would be taken twice, so it is taken next time
         if wish is not None:
             yield wish
 

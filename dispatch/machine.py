@@ -87,7 +87,7 @@ class Machine:
             case events.Recovered():
                 self._on_recovered(event)
             case events.TimePassed():
-                self._on_time(event.at)
+                self._on_time(event)
             case events.StopAsked():
                 self._on_stop(event)
             case events.PauseAsked():
@@ -158,8 +158,10 @@ class Machine:
 
     # --- time and wishes ----------------------------------------------------------------------------------------
 
-    def _on_time(self, at: float) -> None:
+    def _on_time(self, event: events.TimePassed) -> None:
+        at = event.at
         for worker in list(self.workers.values()):
+            worker.since = min(at, worker.since + event.stood_still)
             if worker.state is WorkerState.UNKILLABLE or (worker.state is WorkerState.READY and not worker.hand):
                 continue
             seconds, fault, words = patience(worker, self.limits, self.gigabytes, self.pace.usual())
@@ -182,12 +184,12 @@ class Machine:
             if event.now:
                 self.dismiss_now(event.at, worker)
             else:
-                self._dismiss(event.at, worker)
+                self.dismiss(event.at, worker)
 
     def _on_pause(self, at: float) -> None:
         self.paused = True
         for worker in list(self.workers.values()):
-            self._dismiss(at, worker)
+            self.dismiss(at, worker)
 
     def _on_layout(self, event: events.LayoutChosen) -> None:
         wanted = {slot.name: slot for slot in event.slots}
@@ -195,13 +197,13 @@ class Machine:
             if name not in wanted and not record.closed:
                 self.close(record, "not wanted any more", level="note")
                 if record.worker:
-                    self._dismiss(event.at, record.worker)
+                    self.dismiss(event.at, record.worker)
         for name, slot in wanted.items():
             if name not in self.slots or self.slots[name].closed:
                 self.slots[name] = SlotRecord(slot)
         self.record("layout", slots=tuple(wanted))
 
-    def _dismiss(self, at: float, worker: Worker) -> None:
+    def dismiss(self, at: float, worker: Worker) -> None:
         """Let a worker finish what it has begun; one that has not loaded yet has nothing to finish."""
         if worker.state is WorkerState.READY:
             worker.state, worker.since = WorkerState.LEAVING, at
@@ -214,22 +216,26 @@ class Machine:
     def _go_on(self, at: float) -> None:
         if not self.started:
             return
-        if not (self._closing or self.stopping or self.paused):
-            self._assignment.hand_out(at)
-            self._closing = self._nothing_left(at)
+        if not (self._closing or self.stopping):
+            if not self.paused:
+                self._assignment.hand_out(at)
+            self._closing = self.ledger.settled() if self.paused else self._nothing_left(at)
             if self._closing:
                 for worker in list(self.workers.values()):
-                    self._dismiss(at, worker)
-            else:
+                    self.dismiss(at, worker)
+            elif not self.paused:
                 self._assignment.spawn(at)
-        alive = any(w.state is not WorkerState.UNKILLABLE for w in self.workers.values())
-        if (self._closing or self.stopping) and not alive and not self.recovering:
+        if (self._closing or self.stopping) and not self._alive() and not self.recovering:
             self._end()
+
+    def _alive(self) -> bool:
+        """Whether any worker can still do something, if only end."""
+        return any(w.state is not WorkerState.UNKILLABLE for w in self.workers.values())
 
     def _nothing_left(self, at: float) -> bool:
         if self.ledger.settled():
             return True
-        if not self.open_slots() and not any(r.worker for r in self.slots.values()) and not self.recovering:
+        if not self.open_slots() and not self._alive() and not self.recovering:
             return True
         return self._only_foreign_claims_left(at)
 

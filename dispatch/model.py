@@ -245,7 +245,7 @@ class Job:
     in_order: bool = False
     """Frames depend on each other (un-baked simulation): one worker, forward."""
     retries: int = 3
-    """Different tries of one task before it is given up as a poison task."""
+    """How often a task that failed is tried again before it is given up as a poison task."""
     release_claims_after: float = 0.0
     """Foreign claims (empty files without an owner) older than this many seconds are released; 0: never."""
     environment: dict[str, str] = field(default_factory=dict)

@@ -272,7 +272,7 @@ def _read(file: Path, owner_id: str) -> Owner:
     """The id comes from the name: a file cut by a crash is still somebody's, judged by its heartbeat."""
     try:
         owner = from_plain(Owner, json.loads(file.read_bytes()))
-    except (OSError, ValueError, CodecError):
+    except (OSError, ValueError, CodecError, RecursionError):
         return Owner(owner_id)
     return owner if owner.id == owner_id else Owner(owner_id)
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from . import claims, owners
-from .model import DispatchError
 from .owners import Owner
 
 BEATS = 6
@@ -86,7 +85,7 @@ class Presence:
         try:
             action()
             self._told.discard(str(folder))
-        except (DispatchError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  (without its heartbeat this dispatcher counts as dead)
             if str(folder) not in self._told:
                 self._told.add(str(folder))
                 self._tell("warning", str(error))

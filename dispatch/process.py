@@ -10,6 +10,7 @@ Decides nothing: when to kill, and what an end means, is the machine's business.
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import subprocess
 import threading
@@ -99,12 +100,18 @@ class Child:
         self.start_time = host.process_start_time(self.pid)
         if job is not None:
             job.add(self._process)
-        self._threads = [
-            self._thread("reports", self._carry_reports),
-            self._thread("log", self._carry_log),
-            self._thread("requests", self._carry_requests),
-        ]
-        self._watcher = self._thread("end", self._await_end)
+        try:
+            self._threads = [
+                self._thread("reports", self._carry_reports),
+                self._thread("log", self._carry_log),
+                self._thread("requests", self._carry_requests),
+            ]
+            self._watcher = self._thread("end", self._await_end)
+        except RuntimeError as error:  # the limit of threads
+            self.kill()
+            self._put(None)
+            self._process.wait(PIPE_DEADLINE)
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     def send(self, line: bytes) -> bool:
         """Hand a request over; never waits. False: the child does not read, and the line is lost."""

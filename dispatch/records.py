@@ -49,9 +49,15 @@ def read(path: Path) -> Record | None:
     except OSError:
         return Record("", 0, False, "") if exists(path) else None
     try:
-        return from_plain(Record, json.loads(text))
-    except (ValueError, CodecError):
+        record = from_plain(Record, json.loads(text))
+    except (ValueError, CodecError, RecursionError):
         return Record("", 0, False, "")
+    # Anybody who may write here can write a record: it must not lead us out of the folder.
+    return record if _is_name(record.owner) and _is_name(record.name) else Record("", 0, False, "")
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", ".", "..") and not set(text) & set("/\\:\0")
 
 
 def each(folder: WorkingFolder) -> Iterator[tuple[Path, Record]]:

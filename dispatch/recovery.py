@@ -7,10 +7,10 @@ Owns nothing lasting. Removes only what is ours: processes by pid and start time
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import host
+from . import history, host
 from .history import History, still_there
 from .model import Picture
 from .presence import Presence
@@ -21,6 +21,15 @@ def end_leftovers(past: History) -> None:
     for pid, start_time in past.processes:
         if start_time and host.is_alive(pid, start_time):
             host.kill_tree(pid, start_time, wait=5.0)
+
+
+def settle(past: History, write: Callable[..., None]) -> list[int]:
+    """Return the tasks that are done. Those whose commit an earlier run did not live to record are recorded now."""
+    done = list(history.done(past))
+    for task in done:
+        if task not in past.in_place:
+            write("committed", task=task, attempt=0, lost_to_others=())
+    return done
 
 
 def recover(presence: Presence, attempts: Sequence[tuple[int, tuple[Picture, ...]]]) -> tuple[int, ...]:

@@ -23,6 +23,9 @@ from .model import Device, Job
 from .snapshot import Message, Snapshot
 from .telemetry import Sample, Telemetry
 
+LOOK = 2.0
+"""Seconds between two looks at processes and cards: one costs some 10 ms of a core that a CPU render could use."""
+
 KEPT_MESSAGES = 20
 """Sentences in a snapshot; the journal has them all."""
 
@@ -100,6 +103,6 @@ class Voice:
     def _watch(self) -> None:
         """On a thread of its own: a driver in trouble takes seconds to answer."""
         telemetry = Telemetry()
-        while not self._over.wait(1.0):
+        while not self._over.wait(LOOK):
             self._sample = telemetry.sample(self._pids())
         telemetry.close()

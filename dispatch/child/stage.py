@@ -16,7 +16,7 @@ from .. import claims
 from ..failure_text import classify
 from ..model import DispatchError, Fault
 from ..protocol import Begun, Configure, Failed, Loaded, Progressed, Render, Report, Skipped
-from ..working_folder import CannotWrite
+from ..working_folder import CannotWrite, cannot_write
 from . import devices, facts, frame, handlers, nodes, outputs, scene, views
 from .folders import Folders
 from .porter import Parcel, Porter
@@ -102,6 +102,10 @@ class Stage:
         except DispatchError as error:
             self._fail(request, error.fault if isinstance(error, CannotWrite) else Fault.UNKNOWN, str(error))
             return True
+        except OSError as error:  # a picture that was there and cannot be read, or went away meanwhile
+            refused = cannot_write(finals[-1], error)
+            self._fail(request, refused.fault, str(refused))
+            return True
         match got:
             case None:
                 return False
@@ -132,7 +136,10 @@ class Stage:
             except claims.TakenOver:
                 # Our owner file is gone (somebody tidied the folder): the dispatcher must join it again.
                 if last:
-                    raise
+                    words = "our own file in it is gone and cannot be made again"
+                    raise CannotWrite(
+                        f"Cannot work in {folders[0]}: {words}. Is the disk there, and writable?"
+                    ) from None
                 for folder in folders:
                     self._folders.forget(folder)
         return None

@@ -69,7 +69,10 @@ class Awake:
     def hold(self) -> bool:
         """Begin; True when the machine stays awake. Does nothing the second time."""
         if not self.held:
-            self.reason = self._begin()
+            try:
+                self.reason = self._begin()
+            except OSError as error:
+                self.reason = f"The machine may fall asleep while it renders: {error}."
             self.held = not self.reason
         return self.held
 
