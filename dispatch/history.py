@@ -28,6 +28,8 @@ class History:
 
     owners: list[str] = field(default_factory=list)
     """Owner ids of earlier runs of this job."""
+    boot: str = ""
+    """Boot id of the machine at the last run: pids and start times mean nothing under another one."""
     folders: list[str] = field(default_factory=list)
     """Output folders that children were allowed to use."""
     processes: dict[tuple[int, float], int] = field(default_factory=dict)
@@ -62,6 +64,9 @@ def _take(history: History, record: dict[str, Any]) -> None:
     match record["what"]:
         case "opened":
             history.owners.append(str(record["owner"]))
+            if record.get("boot") != history.boot:
+                history.boot = str(record.get("boot", ""))
+                history.processes.clear()
             history._run.clear()
             history._workers.clear()
         case "folder":

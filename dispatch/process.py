@@ -100,18 +100,7 @@ class Child:
         self.start_time = host.process_start_time(self.pid)
         if job is not None:
             job.add(self._process)
-        try:
-            self._threads = [
-                self._thread("reports", self._carry_reports),
-                self._thread("log", self._carry_log),
-                self._thread("requests", self._carry_requests),
-            ]
-            self._watcher = self._thread("end", self._await_end)
-        except RuntimeError as error:  # the limit of threads
-            self.kill()
-            self._put(None)
-            self._process.wait(PIPE_DEADLINE)
-            raise OSError(errno.EAGAIN, str(error)) from error
+        self._start_threads()
 
     def send(self, line: bytes) -> bool:
         """Hand a request over; never waits. False: the child does not read, and the line is lost."""
@@ -147,6 +136,23 @@ class Child:
         thread = threading.Thread(target=carry, name=f"worker-{self.worker}-{name}", daemon=True)
         thread.start()
         return thread
+
+    def _start_threads(self) -> None:
+        try:
+            self._threads = [
+                self._thread("reports", self._carry_reports),
+                self._thread("log", self._carry_log),
+                self._thread("requests", self._carry_requests),
+            ]
+            self._watcher = self._thread("end", self._await_end)
+        except RuntimeError as error:  # the system's limit: one more child is too much, those that run go on
+            self.kill()
+            self._put(None)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(PIPE_DEADLINE)
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                _opened(pipe).close()
+            raise OSError(errno.EAGAIN, str(error)) from error
 
     def _carry_requests(self) -> None:
         pipe = _opened(self._process.stdin)

@@ -18,6 +18,8 @@ from .presence import Presence
 
 def end_leftovers(past: History) -> None:
     """End children of earlier runs that still live. They end by themselves with their stdin; this makes sure."""
+    if past.boot != host.boot_id():
+        return
     for pid, start_time in past.processes:
         if start_time and host.is_alive(pid, start_time):
             host.kill_tree(pid, start_time, wait=5.0)

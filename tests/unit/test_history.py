@@ -103,3 +103,10 @@ def test_a_try_that_was_blamed_on_its_frame_makes_it_a_retried_one(journal):
     journal("failed", task=0, attempt=1, fault="disk full")
     past = journal("blamed", task=2, weight=1, fault="crashed")
     assert dict(past.blamed) == {2: 1}
+
+
+def test_children_of_another_boot_are_nobody_here(journal):
+    journal("opened", owner="o1", boot="b1")
+    journal("process", worker=1, pid=11, start_time=5.0)
+    past = journal("opened", owner="o2", boot="b2")
+    assert (past.boot, list(past.processes)) == ("b2", [])

@@ -198,7 +198,12 @@ def test_a_card_is_left_out_after_its_second_fault():
     for _ in range(2):
         worker = next(w.id for w in world.machine.workers.values() if w.slot.slot.name == "GPU 1")
         attempt = world.begin(worker)
-        world.say(worker, Failed(attempt, Fault.LOST_DEVICE, "illegal address"))
+        commands = world.say(worker, Failed(attempt, Fault.LOST_DEVICE, "illegal address"))
+        assert any(c in (Send(worker, Leave()), Kill(worker)) for c in commands), "its driver's error stays with it"
+        world.feed(WorkerEnded(world.now, worker, None))
+        world.feed(Recovered(world.now, worker, ()))
+        world.tick(10)
+        world.start()
     assert [r.slot.name for r in world.machine.open_slots()] == ["GPU 2"]
 
 
