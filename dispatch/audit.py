@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import frames, history, wording
+from . import frames, history, pictures, wording
+from .history import History
 from .model import Job
 
 
@@ -39,14 +40,11 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
     """
     past = history.read(folder / "journal.jsonl")
     numbers = frames.arrange(frames.parse(job.frames), job.order)
-    good = {
-        t
-        for t, made in past.in_place.items()
-        if made and all(history.holds(past, t, p, look_into=look_into) for p in made)
-    }
+    ours, theirs = _sort(past, look_into=look_into, shared=not job.overwrite)
+    good = ours | theirs
     usual = Counter(len(made) for made in past.in_place.values()).most_common(1)
     files = usual[0][0] if usual else 1
-    doubled = sum(1 for t, n in past.commits.items() if n > 1) + len(past.lost)
+    doubled = sum(1 for t, n in past.commits.items() if n > 1) + len(past.lost | theirs)
     retried = sum(1 for t in good if past.blamed[t])
     given_up = tuple(sorted(numbers[t] for t in past.given_up))
     missing = tuple(sorted(numbers[t] for t in past.in_place if t not in good))
@@ -68,3 +66,14 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
             missing=len(missing),
         ),
     )
+
+
+def _sort(past: History, *, look_into: bool, shared: bool) -> tuple[set[int], set[int]]:
+    """Return the tasks whose pictures are ours, and those where somebody else's whole picture lies over ours.
+
+    The latter is what a plain Blender in a ``shared`` folder may do; elsewhere another picture counts as missing.
+    """
+    made = {task: files for task, files in past.in_place.items() if files}
+    ours = {t for t, files in made.items() if all(history.holds(past, t, p, look_into=look_into) for p in files)}
+    others = made.keys() - ours if shared else ()
+    return ours, {t for t in others if all(pictures.is_whole(Path(p.path)) for p in made[t])}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from . import audit, frames, history, host, job, leases, recovery, wording
+from . import audit, frames, history, host, job, leases, recovery
 from .changes import Changes
 from .disk import Disk
 from .events import (
@@ -129,24 +129,19 @@ class Dispatcher:
         while self._machine.outcome is None:
             self._handle(*self._events())
             self._look()
-        outcome = self._machine.outcome
         self._presence.leave()
-        self._tell_claims()
+        self._voice.tell_claims(self._machine)
         self._sync()  # the audit reads the journal
         found = audit.audit(self._folder, self._job, look_into=False, elsewhere=self._machine.ledger.elsewhere)
-        self._voice.audit = found.sentence
+        outcome = self._machine.outcome
+        if outcome is Outcome.COMPLETE and found.complete < found.total:
+            outcome = Outcome.INCOMPLETE  # somebody removed or broke pictures that were in place
         self._write("job ended", outcome=outcome, audit=found.sentence)
         self._sync()
-        self._voice.show(self._machine)
-        if outcome is Outcome.COMPLETE and found.complete == found.total:
+        self._voice.show_end(self._machine, outcome, found.sentence)
+        if outcome is Outcome.COMPLETE:
             recovery.tidy(self._folder)
         return outcome
-
-    def _tell_claims(self) -> None:
-        since = [t.since for t in self._machine.ledger.trouble.values() if t.elsewhere is not None]
-        if since:
-            words = wording.elsewhere(len(since), wording.moment(min(since), time.time()))
-            self._voice.tell("warning", f"{words}: finish them there, or release the claims and resume.")
 
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from .ledger import TaskState
 from .machine import Machine
-from .model import Device, Job
+from .model import Device, Job, Outcome
 from .roster import Worker, WorkerState
 from .snapshot import DeviceView, Message, Snapshot, WorkerView
 from .telemetry import Sample
@@ -28,6 +28,7 @@ def snapshot(
     messages: Sequence[Message],
     sample: Sample | None,
     waiting: Sequence[Device] = (),
+    outcome: Outcome | None = None,
     audit: str = "",
 ) -> Snapshot:
     """Return the job at this moment. ``waiting``: devices that another job still has."""
@@ -36,7 +37,7 @@ def snapshot(
     return Snapshot(
         job=job.id,
         name=job.name,
-        state=_state(machine, bool(waiting)),
+        state="ended" if outcome else _state(machine, bool(waiting)),
         total=machine.ledger.count,
         done=counts[TaskState.DONE],
         found=machine.found,
@@ -51,7 +52,7 @@ def snapshot(
         workers=tuple(_worker(w, machine, frames, now, sample) for w in machine.workers.values()),
         devices=tuple(_device(d, machine, sample, d in waiting) for d in job.devices),
         messages=tuple(messages),
-        outcome=machine.outcome,
+        outcome=outcome,
         audit=audit,
         ram_available=(sample.ram_available or 0) if sample else 0,
         pid=pid,
@@ -60,10 +61,8 @@ def snapshot(
 
 
 def _state(machine: Machine, waiting: bool) -> str:
-    if machine.outcome is not None:
-        return "ended"
-    if machine.stopping:
-        return "stopping"
+    if machine.stopping or machine.outcome is not None:
+        return "stopping"  # at the latter's end the files are still to be looked at
     if waiting:
         return "waiting"
     if machine.paused or machine.blame.hold_words:

@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from . import job, view
+from . import job, view, wording
 from .journal import Journal
 from .machine import Machine
-from .model import Device, Job
+from .model import Device, Job, Outcome
 from .snapshot import Message, Snapshot
 from .telemetry import Sample, Telemetry
 
@@ -45,7 +45,8 @@ class Voice:
         """``numbers``: frame numbers by task. ``pids``: the children to watch, by worker; called on a thread."""
         self.waiting: tuple[Device, ...] = ()
         """Devices that another job still has."""
-        self.audit = ""
+        self._outcome: Outcome | None = None
+        self._audit = ""
         self._job = task
         self._folder = folder
         self._journal = record
@@ -88,12 +89,25 @@ class Voice:
             messages=self._messages,
             sample=self._sample,
             waiting=self.waiting,
-            audit=self.audit,
+            outcome=self._outcome,
+            audit=self._audit,
         )
         with contextlib.suppress(OSError):  # a full disk stops no frame; the next one may work
             job.write_snapshot(self._folder, snapshot)
         if self._listener:
             self._listener(snapshot)
+
+    def tell_claims(self, machine: Machine) -> None:
+        """Say at the end which frames somebody else still has."""
+        since = [t.since for t in machine.ledger.trouble.values() if t.elsewhere is not None]
+        if since:
+            words = wording.elsewhere(len(since), wording.moment(min(since), time.time()))
+            self.tell("warning", f"{words}: finish them there, or release the claims and resume.")
+
+    def show_end(self, machine: Machine, outcome: Outcome, audit: str) -> None:
+        """Show the last snapshot, with what the audit found."""
+        self._outcome, self._audit = outcome, audit
+        self.show(machine)
 
     def close(self) -> None:
         """End the telemetry."""

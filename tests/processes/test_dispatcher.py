@@ -9,7 +9,7 @@ import os
 import pytest
 from engine import FAKE_ENTRY, running
 from engine import make_job as job_over
-from fake_scene import write_blend
+from fake_scene import png, write_blend
 from waiting import until
 
 from dispatch import dispatcher, history, job
@@ -127,3 +127,32 @@ def test_foreign_placeholders_beyond_the_age_that_was_named_are_released_and_ren
     assert dispatcher.run(folder, None, FAKE_ENTRY) is Outcome.COMPLETE
     assert names(tmp_path) == expected(1, 3)
     assert (tmp_path / "out" / "shot_0002.png").stat().st_size > 0
+
+
+def test_a_picture_that_somebody_removes_while_the_job_runs_is_missing_at_its_end(tmp_path):
+    folder = make_job(tmp_path, "1-16", {"seconds": 0.2})
+
+    def remove_the_first(snapshot):
+        if snapshot.outcome is None and snapshot.done >= 4:
+            (tmp_path / "out" / "shot_0001.png").unlink(missing_ok=True)
+
+    assert dispatcher.run(folder, remove_the_first, FAKE_ENTRY) is Outcome.INCOMPLETE
+    shown = job.read_snapshot(folder)
+    assert (shown.outcome, shown.audit) == (
+        Outcome.INCOMPLETE,
+        "15 of 16 frames complete, 0 rendered twice, 0 retried, 1 missing or broken",
+    )
+    assert dispatcher.run(folder, None, FAKE_ENTRY) is Outcome.COMPLETE
+    assert names(tmp_path) == expected(1, 16)
+
+
+def test_a_plain_blenders_picture_over_ours_in_a_shared_folder_is_whole_and_counted_as_doubled(tmp_path):
+    folder = make_job(tmp_path, "1-16", {"seconds": 0.2}, overwrite=False)
+
+    def write_over_the_first(snapshot):
+        if snapshot.outcome is None and snapshot.done >= 4:
+            (tmp_path / "out" / "shot_0001.png").write_bytes(png(9, 9, "a plain Blender's"))
+
+    seen = []
+    assert dispatcher.run(folder, lambda s: (seen.append(s), write_over_the_first(s)), FAKE_ENTRY) is Outcome.COMPLETE
+    assert seen[-1].audit == "16 of 16 frames complete, 1 rendered twice, 0 retried"
