@@ -173,9 +173,10 @@ class Dispatcher:
             yield TimePassed(now, self._late + now - self._next_look)
 
     def _wishes(self, now: float) -> Iterator[Event]:
-        for wish in job.take_wishes(self._folder):
-            self._write("wish", wish=wish)
-            yield _ASKED[wish](now)
+        for asked in job.take_wishes(self._folder):
+            self._write("wish", wish=asked.wish, value=asked.value)
+            if event := _ASKED.get(asked.wish):
+                yield event(now)
 
     def _handle(self, *events: Event) -> None:
         """Let the machine decide; put its records on disk; then do what it says, and tell it what came of that."""

@@ -14,7 +14,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,22 @@ class Wish(StrEnum):
     STOP_NOW = "stop-now"
     PAUSE = "pause"
     GO_ON = "go-on"
+    AHEAD = "ahead"
+    """One place further to the front, while it waits in line for its cards."""
+    SHARE = "share"
+    """Wait no longer: share the cards with the job that has them."""
+    THEN = "then"
+    """Change what the machine does at the end; the value is a `model.Then`."""
+    STAY = "stay"
+    """Do not sleep or shut down: cancels the countdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One wish as it was left in the control folder."""
+
+    wish: Wish
+    value: str = ""
 
 
 def jobs_folder(chosen: str | None = None) -> Path:
@@ -157,7 +173,7 @@ def read_snapshot(folder: Path) -> Snapshot | None:
         return None
 
 
-def ask(folder: Path, wish: Wish) -> None:
+def ask(folder: Path, wish: Wish, value: str = "") -> None:
     """Leave a wish for the dispatcher; it is read within half a second.
 
     Raises:
@@ -165,12 +181,12 @@ def ask(folder: Path, wish: Wish) -> None:
     """
     name = f"{time.time_ns():020d}-{os.getpid()}.json"
     try:
-        _write_whole(folder / "control" / name, json.dumps({"wish": wish}))
+        _write_whole(folder / "control" / name, json.dumps({"wish": wish, "value": value}))
     except OSError as error:
         raise DispatchError(f"The job {folder.name} cannot be told to {wish}: {error.strerror}.") from error
 
 
-def take_wishes(folder: Path) -> Iterator[Wish]:
+def take_wishes(folder: Path) -> Iterator[Asked]:
     """Yield the wishes left since the last call, oldest first. What is no wish is removed and passed over."""
     try:
         paths = sorted((folder / "control").glob("*.json"))
@@ -178,15 +194,16 @@ def take_wishes(folder: Path) -> Iterator[Wish]:
         return
     for path in paths:
         try:
-            wish = Wish(json.loads(path.read_bytes())["wish"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            wish = None
+            left = json.loads(path.read_bytes())
+            asked = Asked(Wish(left["wish"]), str(left.get("value", "")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            asked = None
         try:
             path.unlink(missing_ok=True)
         except OSError:
             continue  # somebody has it open: left there it would be taken twice, so it is taken next time
-        if wish is not None:
-            yield wish
+        if asked is not None:
+            yield asked
 
 
 def _write_whole(path: Path, text: str) -> None:

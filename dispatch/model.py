@@ -56,6 +56,16 @@ class Order(StrEnum):
     """First, middle, quarters …: an early look at the whole animation."""
 
 
+class Then(StrEnum):
+    """What the machine does when a job has ended by itself."""
+
+    NOTHING = "nothing"
+    NOTIFY = "notify"
+    """A notice on the desktop."""
+    SLEEP = "sleep"
+    SHUT_DOWN = "shut-down"
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """One Cycles device of this machine."""
@@ -226,6 +236,8 @@ class Job:
     devices: tuple[Device, ...]
     blend_size: int = 0
     blend_mtime_ns: int = 0
+    home: str = ""
+    """The artist's own file, where ``blend`` is a copy of it made for this job; empty: ``blend`` itself."""
     engine: str = "CYCLES"
     order: Order = Order.FORWARD
     strategy: Strategy = Strategy.AUTO
@@ -242,6 +254,13 @@ class Job:
     share_devices: bool = False
     sequence: bool = False
     """Where the scene writes a movie, render PNG pictures instead."""
+    movie: str = ""
+    """Absolute path of the movie that is made of the pictures when all are there; empty: none."""
+    resolution: int = 0
+    """Replaces the scene's resolution percentage (a test render); 0: the scene's own."""
+    samples: float = 0.0
+    """Percent of the scene's samples (a test render); 0: all."""
+    then: Then = Then.NOTHING
     in_order: bool = False
     """Frames depend on each other (un-baked simulation): one worker, forward."""
     retries: int = 3

@@ -61,6 +61,25 @@ class Configure:
     """Foreign placeholders older than this many seconds are released and rendered here; 0: never."""
     sequence: bool = False
     """Where the scene writes a movie, render PNG pictures instead."""
+    home: str = ""
+    """The artist's own file, where ``blend`` is a copy: what is still relative in it is relative to that one."""
+    resolution: int = 0
+    """Replaces the scene's resolution percentage; 0: the scene's own."""
+    samples: float = 0.0
+    """Percent of the scene's samples; 0: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class MakeMovie:
+    """Instead of rendering: load the scene as `Configure` says (it comes first) and write its movie, with its sound,
+    from pictures that are there; answer `MovieMade` or `Broken`."""
+
+    pictures: tuple[str, ...]
+    """Absolute, one for each frame of the movie, in order."""
+    frames: tuple[int, int]
+    """First and last frame of the animation: where its sound begins and ends."""
+    movie: str
+    """Absolute final path: written beside it first, then moved into place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +162,8 @@ class SceneFacts:
     last_path: str
     file_format: str
     is_movie: bool
+    movie_path: str = ""
+    """Where this Blender would write the movie of the whole range; empty: it writes pictures."""
     views: tuple[str, ...] = ()
     """File name suffixes of individually saved views, in order; empty: one file per frame."""
     use_overwrite: bool = True
@@ -276,6 +297,14 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class MovieMade:
+    """The movie is in place."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """Last word of a child that was asked to leave."""
 
@@ -283,7 +312,7 @@ class Left:
     """Attempts that were handed to it and not begun."""
 
 
-Request = Inspect | Configure | Render | Commit | Discard | FolderNoted | Leave
+Request = Inspect | Configure | MakeMovie | Render | Commit | Discard | FolderNoted | Leave
 Report = (
     Hello
     | Inspected
@@ -296,14 +325,29 @@ Report = (
     | Skipped
     | Failed
     | Broken
+    | MovieMade
     | Left
 )
 
 _MESSAGES: dict[str, type] = {
     m.__name__: m
     for m in (
-        *(Inspect, Configure, Render, Commit, Discard, FolderNoted, Leave),
-        *(Hello, Inspected, Loaded, FolderUsed, Begun, Progressed, Rendered, Committed, Skipped, Failed, Broken, Left),
+        *(Inspect, Configure, MakeMovie, Render, Commit, Discard, FolderNoted, Leave),
+        *(
+            Hello,
+            Inspected,
+            Loaded,
+            FolderUsed,
+            Begun,
+            Progressed,
+            Rendered,
+            Committed,
+            Skipped,
+            Failed,
+            Broken,
+            MovieMade,
+            Left,
+        ),
     )
 }
 

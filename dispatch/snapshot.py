@@ -53,6 +53,10 @@ class DeviceView:
     """°C."""
     power: float | None = None
     """Watts."""
+    done: int = 0
+    """Frames put in place by workers on this device (on a combined one each of its devices counts them all)."""
+    seconds_per_frame: float = 0.0
+    """Mean of one worker on it over the whole run, 0 while unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Message:
     level: str
     """``note`` | ``warning`` | ``error``."""
     text: str
+    log: str = ""
+    """Absolute path of the worker's log that tells more; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class Snapshot:
     job: str
     name: str
     state: str
-    """``waiting`` | ``starting`` | ``rendering`` | ``paused`` | ``stopping`` | ``ended``."""
+    """``waiting`` | ``starting`` | ``rendering`` | ``paused`` | ``stopping`` | ``writing movie`` | ``ended``."""
     total: int
     done: int = 0
     """Tasks whose pictures are in place, those found there included."""
@@ -100,6 +106,20 @@ class Snapshot:
     outcome: Outcome | None = None
     audit: str = ""
     """The closing sentence: ``250 of 250 frames complete, 0 rendered twice, 2 retried``."""
+    behind: str = ""
+    """Name of the job that has the cards while this one waits; empty: it does not wait."""
+    behind_job: str = ""
+    """Its id, where known."""
+    ahead: int = 0
+    """Jobs that stand in line before this one, the holder of the cards not counted."""
+    last_picture: str = ""
+    """Absolute path of the main picture that was put in place last."""
+    movie: str = ""
+    """The movie, once it is in place."""
+    then: str = "nothing"
+    """What the machine does at the end: ``nothing`` | ``notify`` | ``sleep`` | ``shut-down``."""
+    then_at: float = 0.0
+    """Seconds since the epoch at which it will sleep or shut down unless that is cancelled; 0: not counting down."""
     ram_available: int = 0
     pid: int = 0
     """The dispatcher's process id."""

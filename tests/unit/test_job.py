@@ -83,8 +83,8 @@ def test_wishes_are_taken_once_and_in_order_and_garbage_is_passed_over(tmp_path)
     (folder / "control" / "0.json").write_text("garbage")
     (folder / "control" / "1.json").write_text('{"wish": "explode"}')
     job.ask(folder, Wish.STOP_NOW)
-    assert list(job.take_wishes(folder)) == [Wish.PAUSE, Wish.STOP_NOW]
-    assert list(job.take_wishes(folder)) == []
+    assert [asked.wish for asked in job.take_wishes(folder)] == [Wish.PAUSE, Wish.STOP_NOW]
+    assert [asked.wish for asked in job.take_wishes(folder)] == []
 
 
 def test_a_snapshot_comes_back_as_it_was_written_and_a_torn_one_is_none(tmp_path):

@@ -109,7 +109,7 @@ def test_ctrl_c_asks_first_then_insists_then_ends(tmp_path: Path) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         assert [unsaid(), unsaid(), unsaid()] == [*interrupts.SAID, ""]
-        assert list(job.take_wishes(folder)) == [Wish.STOP, Wish.STOP_NOW]
+        assert [asked.wish for asked in job.take_wishes(folder)] == [Wish.STOP, Wish.STOP_NOW]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -119,7 +119,7 @@ def test_being_told_to_end_stops_at_once_even_where_the_wish_cannot_be_written(t
     folder = make_job(tmp_path / "jobs", write_blend(tmp_path / "shot.blend"), "/r/####", "1-3")
     with interrupts.asking_to_stop(folder) as unsaid:
         signal.raise_signal(signal.SIGTERM)
-        assert list(job.take_wishes(folder)) == [Wish.STOP_NOW]
+        assert [asked.wish for asked in job.take_wishes(folder)] == [Wish.STOP_NOW]
         assert unsaid() == interrupts.SAID[1]
         (folder / "control").rmdir()
         signal.raise_signal(signal.SIGTERM)

@@ -34,7 +34,7 @@ def test_a_record_or_wish_nested_without_end_is_none(tmp_path):
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "1.json").write_bytes(NESTED)
     job.ask(tmp_path, job.Wish.STOP)
-    assert list(job.take_wishes(tmp_path)) == [job.Wish.STOP]
+    assert [asked.wish for asked in job.take_wishes(tmp_path)] == [job.Wish.STOP]
 
 
 def test_a_wish_that_cannot_be_removed_yet_is_not_taken_twice(tmp_path, monkeypatch):
@@ -46,9 +46,9 @@ def test_a_wish_that_cannot_be_removed_yet_is_not_taken_twice(tmp_path, monkeypa
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", refuse)
-        assert list(job.take_wishes(tmp_path)) == []
-    assert list(job.take_wishes(tmp_path)) == [job.Wish.PAUSE]
-    assert list(job.take_wishes(tmp_path)) == []
+        assert [asked.wish for asked in job.take_wishes(tmp_path)] == []
+    assert [asked.wish for asked in job.take_wishes(tmp_path)] == [job.Wish.PAUSE]
+    assert [asked.wish for asked in job.take_wishes(tmp_path)] == []
 
 
 def test_a_picture_whose_commit_was_not_recorded_counts_after_the_resume(tmp_path):
