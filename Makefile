@@ -4,7 +4,10 @@
 #   make demo            render a small animated sample scene on every device of this machine
 #   make test            all tests that need no window, with bpy 5.0.1 (parts of it: unit, processes, integration, e2e)
 #   make test-versions   the tests with real children in the other versions of Blender
-#   make test-application BLENDER=PATH   a job whose children, and whose dispatcher's Python, are those of an application
+#   make test-application BLENDER=PATH   a job whose children and dispatcher are those of an application; the built zip in it
+#   make test-gui BLENDER=PATH   the built zip in that application with a window: clicks, crashes (ZIP=FILE: that zip)
+#   make zip             the extension, dist/*.zip, with the tool of BLENDER=PATH, of blender on PATH, or of .venv's bpy
+#   make validate        this directory and that zip, with the same tool
 #   make lint            ruff and mypy; `make format` mends what can be mended
 #   make clean           remove everything that was made here
 
@@ -23,14 +26,15 @@ demo: ready
 	@rm -f $(DEMO).log
 	@$(PY) -m dispatch render $(DEMO)/sample.blend --output '//frames/####' --devices all --strategy per-device --per-device 2
 
-# The application's job has a target of its own: it needs an application.
+# What needs an application has a target of its own.
+APPLICATION := tests/e2e/test_application.py tests/e2e/test_extension.py
 SUITES := unit processes integration e2e
 test: ready
-	$(PY) -m pytest $(SUITES:%=tests/%) --ignore tests/e2e/test_application.py
+	$(PY) -m pytest $(SUITES:%=tests/%) $(APPLICATION:%=--ignore %)
 
 .PHONY: $(SUITES)
 $(SUITES): ready
-	$(PY) -m pytest tests/$@ --ignore tests/e2e/test_application.py
+	$(PY) -m pytest tests/$@ $(APPLICATION:%=--ignore %)
 
 .PHONY: $(OTHER_VERSIONS:%=test-%) test-versions
 test-versions: $(OTHER_VERSIONS:%=test-%)
@@ -40,7 +44,15 @@ $(OTHER_VERSIONS:%=test-%): test-%:
 
 .PHONY: test-application
 test-application: ready
-	$(PY) -m pytest tests/e2e/test_application.py --blender "$(BLENDER)"
+	$(PY) -m pytest $(APPLICATION) --blender "$(BLENDER)"
+
+.PHONY: test-gui
+test-gui: ready $(if $(ZIP),,zip)
+	$(PY) -m pytest tests/gui --blender "$(BLENDER)" $(if $(ZIP),--zip "$(ZIP)")
+
+.PHONY: zip validate
+zip validate:
+	@BLENDER="$(BLENDER)" sh tools/extension.sh $@
 
 lint: ready
 	.venv/bin/ruff check .
@@ -52,5 +64,5 @@ format: ready
 	.venv/bin/ruff format .
 
 clean:
-	rm -rf .venv .venvs $(DEMO) $(DEMO).log build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venvs $(DEMO) $(DEMO).log build dist wheels .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -40,14 +40,14 @@ class Parser(argparse.ArgumentParser):
         raise DispatchError(f"{text.rstrip('.')}: '{self.prog} --help' shows how.")
 
 
-def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Return the command and its options; ``command`` names it.
+def parse(words: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
+    """Return the command and its options; ``command`` names it, ``program`` is how the user calls us.
 
     Raises:
         DispatchError: the words are no command.
         SystemExit: help was asked for, and printed.
     """
-    return _parser().parse_args(_joined(words))
+    return _parser(program).parse_args(_joined(words), argparse.Namespace(program=program))
 
 
 def wishes(given: argparse.Namespace) -> Wishes:
@@ -69,6 +69,9 @@ def wishes(given: argparse.Namespace) -> Wishes:
         autoexec=given.autoexec,
         allow_unbaked=given.allow_unbaked,
         sequence=given.image_sequence,
+        movie=given.movie,
+        resolution=given.resolution,
+        samples=given.samples,
         persistent_data=given.persistent_data,
         share_devices=given.share_devices,
         retries=given.retries,
@@ -130,9 +133,9 @@ def _number(least: float, kind: type = int) -> Any:
     return read
 
 
-def _parser() -> Parser:
+def _parser(program: str) -> Parser:
     parser = Parser(
-        prog=PROGRAM,
+        prog=program,
         description="Render one .blend on every device of this machine, losing nothing.",
         epilog=EXIT_WORDS,
     )
@@ -151,6 +154,9 @@ def _parser() -> Parser:
     _display_options(_on_job(commands, "resume", "go on with a job after a stop, a crash or a power cut"))
     audit = _on_job(commands, "audit", "look at every file of a job again")
     audit.add_argument("--json", action="store_true", help="one JSON object")
+    release = _on_job(commands, "release", "remove empty placeholders of other programs among a job's missing frames")
+    release.add_argument("--older-than", metavar="MINUTES", type=_number(0, float), default=10.0,
+                         help="leave younger ones: somebody may be rendering there; default: 10")  # fmt: skip
     run = commands.add_parser("run", help="the dispatcher itself, on a prepared job folder")
     run.add_argument("job", metavar="JOBDIR", help="the job's folder")
     _jobs_dir(run)
@@ -179,6 +185,12 @@ def _render(parser: Parser) -> None:
     what.add_argument("--order", choices=[*Order], default="forward")
     what.add_argument("--image-sequence", action="store_true",
                       help="a scene that writes a movie renders PNG pictures instead")  # fmt: skip
+    what.add_argument("--movie", action=argparse.BooleanOptionalAction, default=False,
+                      help="the same, and at the end the movie is made of the pictures, with its sound")  # fmt: skip
+    what.add_argument("--resolution", metavar="PERCENT", type=_number(1), default=0,
+                      help="size of a test render; default: the scene's own")  # fmt: skip
+    what.add_argument("--samples", metavar="PERCENT", type=_number(0.01, float), default=0.0,
+                      help="part of the scene's samples for a test render; default: all")  # fmt: skip
     what.add_argument("--allow-unbaked", action="store_true",
                       help="go on with un-baked simulations: one worker, all frames in order")  # fmt: skip
     where = parser.add_argument_group("where")

@@ -44,6 +44,8 @@ class Blame:
         self._struck: dict[str, float] = {}
         self._ends: deque[RecentEnd] = deque()
         self._avoid: dict[int, str] = {}
+        self._last_worker: dict[int, int] = {}
+        """Task that failed → the worker that tried it last: its log tells more."""
         self._event_at = float("-inf")
         self._events = 0
         self._unwritten: set[int] = set()
@@ -75,14 +77,15 @@ class Blame:
             self._hold = ""
             self._machine.tell("note", "Going on: writing works again.")
 
-    def _hold_on(self, at: float, words: str) -> None:
+    def _hold_on(self, at: float, worker: Worker, words: str) -> None:
         limits = self._machine.limits
         if at - self._hold_until > FORGOTTEN:
             self._hold_pause = 0.0
         self._hold_pause = min(max(2 * self._hold_pause, limits.backoff), limits.backoff_most)
         self._hold_until = at + self._hold_pause
         if not self._hold:
-            self._machine.tell("error", f"Paused: {words.rstrip('.')}. The job goes on by itself when that is mended.")
+            said = f"Paused: {words.rstrip('.')}. The job goes on by itself when that is mended."
+            self._machine.tell("error", said, worker=worker.id)
         self._hold = words
 
     # --- failed attempts ------------------------------------------------------------------------------------------
@@ -93,14 +96,14 @@ class Blame:
         machine.record("failed", task=attempt.task, attempt=attempt.id, worker=worker.id, fault=fault, words=words)
         self._unwritten = self._unwritten | {attempt.task} if fault is Fault.CANNOT_WRITE else set()
         if rule.hold or len(self._unwritten) >= WRITE_STRIKES or (self._hold and fault is Fault.CANNOT_WRITE):
-            self._hold_on(at, words)
+            self._hold_on(at, worker, words)
             machine.ledger.give_back(attempt.task, self._hold_until)
             return
         if rule.fewer and self._close_sharing(at, worker, fault, words):
             machine.ledger.give_back(attempt.task, at)
             return
         # Whatever the kind: a try that costs nothing would be tried for ever.
-        self._charge(attempt.task, worker.slot, rule.task or 1.0, fault, words)
+        self._charge(attempt.task, worker, rule.task or 1.0, fault, words)
         if rule.card:
             if worker.state in AT_WORK:
                 self._strike_cards(at, worker.slot.slot, words)
@@ -114,25 +117,25 @@ class Blame:
         machine, rule, record = self._machine, RULES[fault], worker.slot
         current = worker.in_frame()
         where = f" in {machine.label(current.task)}" if current else ""
-        machine.tell(
-            "warning", f"Worker {worker.id} on {record.slot.name} ended{where}: {fault}{_tail(words)}", once=False
-        )
+        said = f"Worker {worker.id} on {record.slot.name} ended{where}: {fault}{_tail(words)}"
+        machine.tell("warning", said, worker=worker.id)
         if rule.hold:
-            self._hold_on(at, f"{fault}{_tail(words)}")
+            self._hold_on(at, worker, f"{fault}{_tail(words)}")
             return
         if rule.fewer and self._close_sharing(at, worker, fault, words):
             return
         record.deaths += rule.slot
         record.not_before = at + (self._pause(record.deaths) if worker.finished == 0 else 0.0)
         if current:
-            self._charge(current.task, record, rule.task, fault, words)
+            self._charge(current.task, worker, rule.task, fault, words)
         if rule.card:
             self._strike_cards(at, record.slot, words)
         if worker.sentence is None and rule.together and self._ever_succeeded:
             self._ends.append(RecentEnd(at, record, rule.slot, current.task if current else None, rule.task))
             self._look_for_machine_event(at)
         if record.deaths >= machine.limits.deaths:
-            machine.close(record, f"Blender ended {record.deaths:.0f} times in a row there ({fault}{_tail(words)})")
+            why = f"Blender ended {record.deaths:.0f} times in a row there ({fault}{_tail(words)})"
+            machine.close(record, why, worker=worker.id)
 
     def _look_for_machine_event(self, at: float) -> None:
         """Ends of several workers at once (driver reset, sleep, OOM killer) are no fault of frames or cards.
@@ -163,11 +166,12 @@ class Blame:
 
     # --- tasks ----------------------------------------------------------------------------------------------------
 
-    def _charge(self, task: int, record: SlotRecord, weight: float, fault: Fault, words: str) -> None:
+    def _charge(self, task: int, worker: Worker, weight: float, fault: Fault, words: str) -> None:
         self._machine.ledger.blame(task, weight, f"{fault}{_tail(words)}")
         self._machine.record("blamed", task=task, weight=weight, fault=fault)
         if RULES[fault].elsewhere:
-            self._avoid[task] = record.slot.name
+            self._avoid[task] = worker.slot.slot.name
+        self._last_worker[task] = worker.id
 
     def next_try(self, at: float, task: int) -> tuple[float, str]:
         """Return when a failed task may be tried again, and which slot it should avoid.
@@ -188,9 +192,8 @@ class Blame:
         machine.ledger.give_up(task)
         machine.record("given up", task=task, tries=trouble.tries, words=trouble.words)
         words = machine.label(task)
-        machine.tell(
-            "error", f"{words[:1].upper()}{words[1:]} is given up after {trouble.tries} tries: {trouble.words}"
-        )
+        said = f"{words[:1].upper()}{words[1:]} is given up after {trouble.tries} tries: {trouble.words}"
+        machine.tell("error", said, worker=self._last_worker.pop(task, None))
 
     def _pause(self, blame: float) -> float:
         limits = self._machine.limits
@@ -207,7 +210,7 @@ class Blame:
             others = [r for r in others if cards & {d.card for d in r.slot.devices}]
         if not others or record.closed:
             return False
-        machine.close(record, f"{fault}{_tail(words)}; fewer workers go on", level="warning")
+        machine.close(record, f"{fault}{_tail(words)}; fewer workers go on", level="warning", worker=worker.id)
         if worker.state in AT_WORK:
             machine.dismiss_now(at, worker)
         return True

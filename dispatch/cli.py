@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from . import arguments, dispatcher, display, host, interrupts, job, listing
+from . import arguments, dispatcher, display, host, interrupts, job, listing, release, wording
 from . import audit as auditing
 from .arguments import PROGRAM
 from .codec import to_json
@@ -37,11 +37,11 @@ FAULT = 70
 """``EX_SOFTWARE``: a fault of this program."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Run one command and return its exit status."""
+def main(words: Sequence[str], program: str = PROGRAM) -> int:
+    """Run one command and return its exit status; ``program`` is how the user calls us, for what we say."""
     _soften_streams()
     try:
-        given = arguments.parse(words)
+        given = arguments.parse(words, program)
     except DispatchError as error:
         return _error(str(error), events="--json" in words)
     try:
@@ -72,7 +72,7 @@ def _render(given: argparse.Namespace) -> int:
             return EXIT_STATUS[Outcome.REFUSED]
         folder = job.create(prepared.job, root, prepared.config)
         shown.created(prepared.job.id, str(folder), prepared.job.output)
-        return _dispatch(folder, shown)
+        return _dispatch(folder, shown, given.program)
 
 
 def _resume(given: argparse.Namespace) -> int:
@@ -88,10 +88,10 @@ def _run_here(folder: Path, given: argparse.Namespace) -> int:
     known = job.load(folder)
     with _display(given) as shown:
         shown.created(known.id, str(folder), known.output)
-        return _dispatch(folder, shown)
+        return _dispatch(folder, shown, given.program)
 
 
-def _dispatch(folder: Path, shown: Display) -> int:
+def _dispatch(folder: Path, shown: Display, program: str) -> int:
     """Run the dispatcher in this process and show it until the end."""
     last: list[Snapshot] = []
     with interrupts.asking_to_stop(folder) as unsaid:
@@ -100,13 +100,13 @@ def _dispatch(folder: Path, shown: Display) -> int:
             while said := unsaid():
                 shown.note(said)
             last[:] = [snapshot]
-            if snapshot.outcome is None:
+            if snapshot.outcome is None or snapshot.then_at:
                 shown.show(snapshot)
 
         try:
             outcome = dispatcher.run(folder, listen)
         except KeyboardInterrupt:
-            shown.note(f"Ended at once; to go on: {PROGRAM} resume {folder.name}")
+            shown.note(f"Ended at once; to go on: {program} resume {folder.name}")
             return EXIT_STATUS[Outcome.STOPPED]
     if last:
         shown.ended(dataclasses.replace(last[0], outcome=outcome))
@@ -117,7 +117,7 @@ def _status(given: argparse.Namespace) -> int:
     root = job.jobs_folder(given.jobs_dir)
     if given.job:
         found = listing.look(job.find(given.job, root))
-        _print(to_json(found) if given.json else "\n".join(listing.job_lines(found, PROGRAM)))
+        _print(to_json(found) if given.json else "\n".join(listing.job_lines(found, given.program)))
         return 0
     every = [listing.look(folder) for folder in job.folders(root)]
     if given.json:
@@ -136,7 +136,7 @@ def _stop(given: argparse.Namespace) -> int:
         return 0
     job.ask(folder, Wish.STOP_NOW if given.now else Wish.STOP)
     when = "at once" if given.now else "after its current frames"
-    _print(f"The job {folder.name} stops {when}; to go on later: {PROGRAM} resume {folder.name}")
+    _print(f"The job {folder.name} stops {when}; to go on later: {given.program} resume {folder.name}")
     return 0
 
 
@@ -150,6 +150,14 @@ def _audit(given: argparse.Namespace) -> int:
     return EXIT_STATUS[Outcome.COMPLETE if found.complete == found.total else Outcome.INCOMPLETE]
 
 
+def _release(given: argparse.Namespace) -> int:
+    folder = job.find(given.job, job.jobs_folder(given.jobs_dir))
+    removed = release.release(folder, given.older_than * 60.0)
+    left = f"; to render them: {given.program} resume {folder.name}" if removed else ""
+    _print(f"{wording.count(removed, 'placeholder')} removed{left}.")
+    return 0
+
+
 _COMMANDS = {
     "devices": _devices,
     "render": _render,
@@ -157,6 +165,7 @@ _COMMANDS = {
     "stop": _stop,
     "resume": _resume,
     "audit": _audit,
+    "release": _release,
     "run": _run,
 }
 
@@ -166,7 +175,7 @@ def _display(given: argparse.Namespace) -> Iterator[Display]:
     shown = display.choose(
         sys.stdout,
         sys.stderr,
-        PROGRAM,
+        given.program,
         events=given.json,
         quiet=given.quiet,
         verbose=given.verbose,

@@ -74,7 +74,9 @@ def _dataclass(kind: type, data: object, where: str) -> object:
     values = {}
     for name, hint, required in _fields(kind):
         if name in data:
-            values[name] = _convert(hint, data[name], f"{where}.{name}")
+            value = data[name]
+            # The exact type fits as it is: most of a snapshot, which is read four times a second.
+            values[name] = value if type(value) is hint else _convert(hint, value, f"{where}.{name}")
         elif required:
             raise CodecError(f"{where}.{name} is missing")
     return kind(**values)

@@ -68,6 +68,14 @@ def unique(devices: Iterable[Device], backend: Backend | None = None) -> tuple[D
     return tuple(sorted(cards.values(), key=lambda device: device.backend is Backend.CPU))
 
 
+def ways(devices: Iterable[Device]) -> dict[str, tuple[Device, ...]]:
+    """Return card → every way in which Cycles can drive it, best first."""
+    cards: dict[str, list[Device]] = {}
+    for device in sorted(map(_with_pci, devices), key=lambda device: _BEST.index(device.backend)):
+        cards.setdefault(device.card, []).append(device)
+    return {card: tuple(found) for card, found in cards.items()}
+
+
 def with_uuids(devices: Iterable[Device], nvml: Iterable[NvmlDevice]) -> tuple[Device, ...]:
     """Add NVML's UUIDs, joined by PCI address."""
     uuids = {card.pci: card.uuid for card in nvml if card.uuid}

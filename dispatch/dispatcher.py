@@ -2,7 +2,7 @@
 """The shell around the machine: it runs one job folder from its lock to its audit.
 
 Owns the loop: events in (reports, ends, wishes, time), the machine's answer, the journal on disk, commands out. Every
-effect lives in another room (`staff`, `presence`, `journal`, `job`, `leases`, `voice`); every decision in `machine`.
+effect lives in another room (`staff`, `presence`, `journal`, `job`, `line`, `voice`, `closing`); every decision in `machine`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from . import audit, frames, history, host, job, leases, recovery
+from . import audit, closing, frames, history, host, job, recovery
 from .changes import Changes
 from .disk import Disk
 from .events import (
@@ -42,8 +42,10 @@ from .events import (
 )
 from .job import Wish
 from .journal import Journal, JournalFull
+from .line import InLine
 from .machine import Machine
 from .model import Fault, Job, Outcome, Slot
+from .movie import MovieMaker
 from .owners import Owner
 from .presence import Presence
 from .process import Ended, Said, new_inbox
@@ -98,7 +100,7 @@ class Dispatcher:
         self._changes = Changes(task)
         self._disk = Disk()
         self._awake = host.KeepAwake(f"rendering {task.name}")
-        self._leases: list[leases.Lease] = []
+        self._line = InLine(task)
         self._frames = frames.arrange(frames.parse(task.frames), task.order)
         self._voice = Voice(task, folder, record, self._frames, self._staff.pids, listener)
         self._presence = Presence(self._owner, task.limits.heartbeat, past.owners, self._voice.note)
@@ -123,25 +125,42 @@ class Dispatcher:
 
     def run(self) -> Outcome:
         """Render until the machine says that the job has ended, then audit."""
-        if self._lease():
-            self._awake.hold()
-            self._handle(Started(time.monotonic()))
         while self._machine.outcome is None:
+            if not self._machine.started:
+                self._begin()
             self._handle(*self._events())
             self._look()
-        self._presence.leave()
         self._voice.tell_claims(self._machine)
         self._sync()  # the audit reads the journal
         found = audit.audit(self._folder, self._job, look_into=False, elsewhere=self._machine.ledger.elsewhere)
         outcome = self._machine.outcome
         if outcome is Outcome.COMPLETE and found.complete < found.total:
             outcome = Outcome.INCOMPLETE  # somebody removed or broke pictures that were in place
+        if outcome is Outcome.COMPLETE and self._job.movie:
+            outcome = self._make_movie()
+        self._presence.leave()
         self._write("job ended", outcome=outcome, audit=found.sentence)
         self._sync()
         self._voice.show_end(self._machine, outcome, found.sentence)
         if outcome is Outcome.COMPLETE:
             recovery.tidy(self._folder)
+        self._line.leave()
+        self._awake.release()
+        closing.carry_out(self._folder, self._job.name, self._voice, lambda: self._voice.show(self._machine))
         return outcome
+
+    def _make_movie(self) -> Outcome:
+        folder = str(Path(self._job.movie).parent)
+        self._write("folder", folder=folder)  # what a crash leaves there is removed by the next run
+        self._sync()
+        self._presence.join(folder)
+        maker = MovieMaker(self._job, self._folder, self._staff, self._voice, self._journal, self._machine.workers)
+        maker.begin(self._frames, self._changes.blend_changed())
+        while maker.outcome is None:
+            for event in self._events():
+                maker.take(event)
+            self._look()
+        return maker.outcome
 
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""
@@ -149,9 +168,22 @@ class Dispatcher:
         self._voice.close()
         self._staff.close(self._job.limits.die)
         self._presence.leave()
-        for lease in self._leases:
-            lease.release()
+        self._line.leave()
         self._awake.release()
+
+    def _begin(self) -> None:
+        """Begin when the cards are ours; a job that is stopped while it waits for them begins only to end."""
+        line, beside = self._line, self._voice.beside
+        told = beside.behind.name if beside.behind else ""
+        if self._machine.stopping or line.ours():
+            line.behind = None
+            self._awake.hold()
+            self._handle(Started(time.monotonic()))
+        elif line.behind and line.behind.name != told:
+            self._voice.tell(
+                "note", f"Waiting for {line.waits_for[0].name}: the job '{line.behind.name}' renders on it."
+            )
+        beside.behind, beside.waits_for = line.behind, line.waits_for
 
     def _events(self) -> Iterator[Event]:
         """Wait for the next reports, at most until the next tick; then the time and the wishes."""
@@ -175,7 +207,12 @@ class Dispatcher:
     def _wishes(self, now: float) -> Iterator[Event]:
         for asked in job.take_wishes(self._folder):
             self._write("wish", wish=asked.wish, value=asked.value)
-            if event := _ASKED.get(asked.wish):
+            closing.heed(asked, self._voice.beside)
+            if asked.wish is Wish.AHEAD:
+                self._line.ahead()
+            elif asked.wish is Wish.SHARE:
+                self._line.share()
+            elif event := _ASKED.get(asked.wish):
                 yield event(now)
 
     def _handle(self, *events: Event) -> None:
@@ -196,7 +233,8 @@ class Dispatcher:
             if isinstance(command, Record):
                 self._write(command.what, **command.facts)
             elif isinstance(command, Tell):
-                self._voice.tell(command.level, command.text)
+                log = None if command.worker is None else self._staff.log_of(command.worker)
+                self._voice.tell(command.level, command.text, log)
         return commands
 
     def _do(self, command: Command) -> tuple[Event, ...]:
@@ -231,40 +269,6 @@ class Dispatcher:
             return (not_started(worker, at, error),)
         self._write("process", worker=worker, pid=child.pid, start_time=child.start_time or 0.0)
         return (Spawned(at, worker, child.pid),)
-
-    # --- leases -------------------------------------------------------------------------------------------------
-
-    def _lease(self) -> bool:
-        """Wait in line until every card is ours; False where the job was stopped meanwhile."""
-        task = self._job
-        if task.share_devices:
-            return True
-        names = {d.card: d for d in task.devices}
-        told = ""
-
-        def wait(card: str, held: leases.HeldBy) -> bool:
-            nonlocal told
-            self._voice.waiting = (names[card],)
-            if held.name != told:
-                told = held.name
-                self._voice.tell("note", f"Waiting for {names[card].name}: the job '{held.name}' renders on it.")
-            return self._wait_in_line()
-
-        taken = leases.take_all(names, task.id, task.name, wait)
-        self._leases = taken or []
-        self._voice.waiting = ()
-        return taken is not None
-
-    def _wait_in_line(self) -> bool:
-        until = time.monotonic() + leases.RETRY
-        while time.monotonic() < until:
-            for event in self._events():
-                self._handle(event)
-                if isinstance(event, StopAsked):
-                    self._handle(Started(event.at))
-                    return False
-            self._look()
-        return True
 
     # --- the journal and the clock --------------------------------------------------------------------------------
 

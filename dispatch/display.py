@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 from . import report
+from .findings import Finding, Level
 from .model import EXIT_STATUS, SCHEMA
-from .preflight import Finding, Level
 from .snapshot import Message, Snapshot
 
 LINE_EVERY = 5.0

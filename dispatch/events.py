@@ -165,6 +165,8 @@ class Tell:
     level: str
     """``note`` | ``warning`` | ``error``."""
     text: str
+    worker: int | None = None
+    """Whose log tells more."""
 
 
 @dataclass(frozen=True, slots=True)

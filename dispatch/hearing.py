@@ -164,7 +164,8 @@ class Hearing:
 
     def _on_committed(self, at: float, worker: Worker, attempt: Attempt, report: Committed) -> None:
         del worker.hand[attempt.id]
-        self._machine.pace.finished(worker.id, at, attempt.begun_at)
+        devices = (device.id for device in worker.slot.slot.devices)
+        self._machine.pace.finished(worker.id, at, attempt.begun_at, devices)
         worker.finished += 1
         worker.since = at
         worker.slot.deaths = 0.0

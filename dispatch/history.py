@@ -45,6 +45,8 @@ class History:
     """Task → tries that failed by its own or its worker's doing (a full disk blames nobody)."""
     given_up: dict[int, str] = field(default_factory=dict)
     """Task → why, unless it was finished later."""
+    movie: tuple[str, int] | None = None
+    """Path and size of the movie that was made of the pictures in place."""
     _run: dict[int, tuple[int, Pictures]] = field(default_factory=dict)
     _workers: dict[int, tuple[int, float]] = field(default_factory=dict)
 
@@ -93,6 +95,8 @@ def _take(history: History, record: dict[str, Any]) -> None:
             history.blamed[int(record["task"])] += 1
         case "given up":
             history.given_up[int(record["task"])] = str(record["words"])
+        case "movie made":
+            history.movie = str(record["path"]), int(record["size"])
 
 
 def _committed(history: History, record: dict[str, Any]) -> None:
@@ -102,6 +106,7 @@ def _committed(history: History, record: dict[str, Any]) -> None:
     history.in_place[task] = made
     history.permitted.pop(task, None)
     history.commits[task] += 1
+    history.movie = None  # made of an older picture
     history.given_up.pop(task, None)
     if record.get("lost_to_others"):
         history.lost.add(task)

@@ -49,7 +49,7 @@ def inspect(
             os.environ, launch.recorded(os.environ), devices=(), config=None, threads=0, temp=Path(temp)
         )
         try:
-            child = Child(0, argv, env=env, log=Path(temp, "inspect.log"), inbox=inbox)
+            child = Child(0, argv, env=env, log=Path(temp, "inspect.log"), inbox=inbox, thread_stays=True)
         except OSError as error:
             raise DispatchError(f"{program.path} cannot be started: {error.strerror or error}.") from error
         try:

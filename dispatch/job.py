@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,6 +24,9 @@ from . import host, preferences
 from .codec import CodecError, from_plain
 from .model import SCHEMA, DispatchError, Job
 from .snapshot import Snapshot
+
+_LOCK_PATIENCE = 1.0
+_DAY = 86400.0
 
 
 class Wish(StrEnum):
@@ -130,19 +134,23 @@ def find(text: str, root: Path) -> Path:
 
 
 def lock(folder: Path) -> host.FileLock:
-    """Take the job for this process.
+    """Take the job for this process; tries for a second, since `is_running` holds the lock for a moment.
 
     Raises:
         DispatchError: another dispatcher runs it.
     """
-    try:
-        return host.lock_file(folder / "lock")
-    except host.Locked:
-        raise DispatchError(f"A dispatcher already runs the job {folder.name}: 'status' shows it.") from None
-    except OSError as error:
-        raise DispatchError(
-            f"{folder} cannot be written ({error.strerror}): make it writable and try again."
-        ) from error
+    until = time.monotonic() + _LOCK_PATIENCE
+    while True:
+        try:
+            return host.lock_file(folder / "lock")
+        except host.Locked:
+            if time.monotonic() > until:
+                raise DispatchError(f"A dispatcher already runs the job {folder.name}: 'status' shows it.") from None
+            time.sleep(0.02)
+        except OSError as error:
+            raise DispatchError(
+                f"{folder} cannot be written ({error.strerror}): make it writable and try again."
+            ) from error
 
 
 def is_running(folder: Path) -> bool:
@@ -154,6 +162,70 @@ def is_running(folder: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def look(folder: Path, snapshot: Snapshot | None) -> tuple[bool, Snapshot | None]:
+    """Return whether a dispatcher holds the job now, and the last snapshot unless an earlier run left it.
+
+    Running with an outcome: the dispatcher counts down to what was asked for at the end.
+    """
+    running = is_running(folder)
+    # A resumed job's folder shows the old end until the first new snapshot.
+    old = running and snapshot is not None and snapshot.outcome is not None and not host.is_alive(snapshot.pid, None)
+    return running, None if old else snapshot
+
+
+def is_dismissed(folder: Path) -> bool:
+    """Whether the artist does not want to see it by itself any more."""
+    return (folder / "dismissed").exists()
+
+
+def dismiss(folder: Path, dismissed: bool = True) -> None:
+    """Do not show the job by itself any more; ``dismissed`` False: show it again.
+
+    Raises:
+        DispatchError: the folder cannot be written.
+    """
+    mark = folder / "dismissed"
+    try:
+        mark.touch() if dismissed else mark.unlink(missing_ok=True)
+    except OSError as error:
+        raise DispatchError(f"The job folder {folder} cannot be written ({error.strerror}).") from error
+
+
+def remove(folder: Path) -> None:
+    """Remove a job's folder; its pictures stay.
+
+    Raises:
+        DispatchError: it is no job folder, a dispatcher runs it, or it cannot be removed.
+    """
+    if folder.is_symlink() or not (folder / "job.json").is_file():
+        raise DispatchError(f"{folder} is no job folder: nothing was removed.")
+    with lock(folder) as held:
+        try:
+            # What makes it a job goes last: one that is half removed can be removed again.
+            for path in sorted(folder.iterdir(), key=lambda path: path.name in ("job.json", "lock")):
+                _remove(path)
+            held.release()  # Windows removes no file that is open
+            (folder / "lock").unlink(missing_ok=True)
+            folder.rmdir()
+        except OSError as error:
+            raise DispatchError(f"The job folder {folder} cannot be removed ({error.strerror or error}).") from error
+
+
+def clean_up(root: Path, keep_days: float) -> list[str]:
+    """Remove the jobs that ended more than so many days ago (0: none); return their ids. Nothing else is touched."""
+    removed = []
+    for folder in folders(root) if keep_days > 0 else ():
+        snapshot = read_snapshot(folder)
+        try:
+            age = time.time() - (folder / "snapshot.json").stat().st_mtime
+            if snapshot is not None and snapshot.outcome is not None and age > keep_days * _DAY:
+                remove(folder)
+                removed.append(folder.name)
+        except (OSError, DispatchError):
+            continue  # it runs, or somebody has one of its files open: next time
+    return removed
 
 
 def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
@@ -212,3 +284,13 @@ def _write_whole(path: Path, text: str) -> None:
     host.fsync_file(temp)
     host.replace(temp, path)
     host.fsync_folder(path.parent)
+
+
+def _remove(path: Path) -> None:
+    if path.name == "lock":
+        return
+    # A link to the artist's caches may lie beside the scene: only the link goes (rmtree follows none).
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -11,6 +11,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .model import Backend, BlenderProgram, Device
@@ -32,19 +33,32 @@ MASKS = (
 _NO_DEVICE = "-1"  # hides every card; an empty value would do, but Windows shells take it for "not set"
 _NVIDIA = (Backend.OPTIX, Backend.CUDA)
 
-_DISPATCHER = """\
-import importlib.util, sys
-package, job, *sites = sys.argv[1:]
-sys.path += sites
-spec = importlib.util.spec_from_file_location(
-    "mgd_dispatch", package + "/__init__.py", submodule_search_locations=[package])
-module = sys.modules["mgd_dispatch"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-from mgd_dispatch.cli import main
-sys.exit(main(["run", job]))
+_IN_BLENDER = """\
+import bpy, os, runpy, sys
+sys.argv = sys.argv[sys.argv.index("--") + 1:]
+status = 1
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as end:
+    status = end.code
+sys.stdout.flush()
+sys.stderr.flush()
+try:
+    os.rmdir(bpy.app.tempdir)
+except OSError:
+    pass
+os._exit(status or 0)
 """
-# The package is loaded under a private name because its folder may lie in an extension, whose root must not be on
-# sys.path: `ui` and `operators` there would shadow modules of the same name.
+# Ends by os._exit: Blender's normal end was seen to hang. So it removes its own (empty) temporary folder itself.
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A program that can run this engine outside the artist's Blender."""
+
+    program: str
+    is_blender: bool
+    """False: a plain Python. True: the application, in the background, with its own Python."""
 
 
 def child_command(
@@ -105,13 +119,25 @@ def recorded(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if _is_recorded(name)}
 
 
-def dispatcher_command(python: str, package: Path, job: Path, sites: Iterable[Path] = ()) -> list[str]:
-    """Return the arguments that start a dispatcher on a prepared job folder.
+def command_line(
+    interpreter: Interpreter, package: Path, words: Sequence[str], sites: Iterable[Path] = ()
+) -> list[str]:
+    """Return the arguments that run our own command line in a process outside Blender.
 
-    ``package`` is the folder of this package, wherever it lies; ``sites`` are folders with psutil and pynvml that
-    ``python`` would not look into by itself (an extension's wheels).
+    ``package`` is the folder of this package, wherever it lies: it is loaded under a private name, since an
+    extension's root must not be on sys.path (``__main__`` does that). ``sites`` are folders with psutil and pynvml
+    that the interpreter would not look into by itself (an extension's wheels).
     """
-    return [python, "-I", "-X", "utf8", "-c", _DISPATCHER, str(package), str(job), *map(str, sites)]
+    script = [str(package / "__main__.py"), *(word for site in sites for word in ("--site", str(site))), *words]
+    if not interpreter.is_blender:
+        return [interpreter.program, "-I", "-X", "utf8", *script]
+    head = [interpreter.program, "-b", "--factory-startup", "--python-exit-code", "1"]
+    return [*head, "--python-expr", _IN_BLENDER, "--", *script]
+
+
+def own_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of such a process: it is no child, even where one of ours started it."""
+    return {name: value for name, value in base.items() if name != "MGD_CHILD"}
 
 
 def environment_changes(base: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str | None]:

@@ -14,7 +14,6 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from . import host
 
 RETRY = 3.0
 """Seconds between two tries of a job that waits; a try opens a few small files."""
+
+_GAP = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,16 @@ class Line:
             self.leave()
         return got
 
+    def ahead(self) -> None:
+        """Stand before the one who stands just before us now, if there is one."""
+        before = [path for path in _tickets(self._folder, self.card) if path.name < self._ticket_path.name]
+        waiting = [_stamp(path) for path in before if _is_waiting(path)]
+        if waiting:
+            last, earlier = waiting[-1], waiting[-2] if len(waiting) > 1 else waiting[-1] - _GAP
+            path, ticket = _draw(self._folder, self.card, self._who, (earlier + last) // 2)
+            self.leave()
+            self._ticket_path, self._ticket = path, ticket
+
     def leave(self) -> None:
         """Give the place up; does nothing the second time."""
         ticket, self._ticket = self._ticket, None
@@ -100,36 +111,20 @@ def take(card: str, job_id: str, job_name: str, folder: Path | None = None) -> L
     return _take(place, card, {"job_id": job_id, "name": job_name}, _tickets(place, card))
 
 
-def take_all(
-    cards: Iterable[str], job_id: str, job_name: str, wait: Callable[[str, HeldBy], bool]
-) -> list[Lease] | None:
-    """Take every card, standing in line where needed.
-
-    Always in the same order of cards, so that two jobs never wait for each other.
-
-    Args:
-        wait: Called with the card and who has it before each further try; it takes its time, and False gives up.
-
-    Returns:
-        The leases, or None where ``wait`` gave up: then nothing is held.
+def in_use(folder: Path | None = None) -> str:
+    """Return the name of a job that has a card of this machine or waits for one; empty: none.
 
     Raises:
         DispatchError: the state folder belongs to somebody else or has no locks.
         OSError: it cannot be written.
     """
-    taken: list[Lease] = []
-    for card in sorted(set(cards)):
-        line = Line(card, job_id, job_name)
+    place = _folder(folder)
+    for path in (*place.glob("*.lease"), *place.glob("*.waits")):
         try:
-            while isinstance(got := line.take(), HeldBy):
-                if not wait(card, got):
-                    for lease in taken:
-                        lease.release()
-                    return None
-            taken.append(got)
-        finally:
-            line.leave()
-    return taken
+            host.lock_file(path).release()
+        except host.Locked:
+            return _read(path, 0).name
+    return ""
 
 
 def _take(folder: Path, card: str, who: dict[str, str], before: list[Path]) -> Lease | HeldBy:
@@ -146,15 +141,21 @@ def _take(folder: Path, card: str, who: dict[str, str], before: list[Path]) -> L
     return Lease(card, lock)
 
 
-def _draw(folder: Path, card: str, who: dict[str, str]) -> tuple[Path, host.FileLock]:
+def _draw(folder: Path, card: str, who: dict[str, str], stamp: int | None = None) -> tuple[Path, host.FileLock]:
+    """Make a ticket; the line goes by stamps, nanoseconds since the epoch where nobody went ahead."""
     while True:
-        path = folder / f"{_file_name(card)}.{time.time_ns():020}-{_file_name(who['job_id'])}.waits"
+        at = time.time_ns() if stamp is None else stamp
+        path = folder / f"{_file_name(card)}.{at:020}-{_file_name(who['job_id'])}.waits"
         try:
             ticket = host.lock_file(path)
         except host.Locked:
             continue  # somebody looked whether the new ticket's owner lives, just before it was locked
         ticket.write(_record(who))
         return path, ticket
+
+
+def _stamp(ticket: Path) -> int:
+    return int(ticket.name.split(".")[1].partition("-")[0])
 
 
 def _tickets(folder: Path, card: str) -> list[Path]:

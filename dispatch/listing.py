@@ -34,6 +34,14 @@ class DeviceFound:
     vram_total: int | None = None
     temperature: float | None = None
     power: float | None = None
+    load: float | None = None
+    """Percent; None: not available."""
+    display: bool | None = None
+    """Drives a screen; None: nobody tells."""
+    integrated: bool = False
+    """Sits in the processor and shares its memory with the desktop."""
+    backends: tuple[Device, ...] = ()
+    """Every way in which Cycles can drive this card, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,17 @@ def devices(spec: str | None, backend: Backend | None, environ: Mapping[str, str
     telemetry = Telemetry()
     try:
         cards = telemetry.sample({}).cards
-        here = known.unique(known.with_uuids(seen.devices, telemetry.nvml_devices()), backend)
+        nvml = telemetry.nvml_devices()
+        here = known.unique(known.with_uuids(seen.devices, nvml), backend)
         why = telemetry.why
     finally:
         telemetry.close()
     names = known.display_names(here)
     ticked = {known.pci_address(id) or id for id in seen.preferred}
-    found = tuple(_device(d, names[d.id], cards.get(d.pci or ""), d.card in ticked) for d in here)
+    every = known.ways(known.with_uuids(seen.devices, nvml))
+    found = tuple(
+        _device(d, names[d.id], cards.get(d.pci or ""), every[d.card], preferred=d.card in ticked) for d in here
+    )
     return DevicesFound(program.words, program.path, found, why)
 
 
@@ -107,12 +119,7 @@ def look(folder: Path) -> JobFound:
         task = job.load(folder)
     except DispatchError as error:
         return JobFound(folder.name, str(folder), False, error=str(error))
-    snapshot = job.read_snapshot(folder)
-    over = snapshot is not None and snapshot.outcome is not None
-    # A resumed job shows its old end until its first new snapshot: the lock knows better.
-    running = job.is_running(folder)
-    if running and over:
-        snapshot = None
+    running, snapshot = job.look(folder, job.read_snapshot(folder))
     return JobFound(task.id, str(folder), running, task.name, task.created, "", snapshot)
 
 
@@ -157,7 +164,9 @@ def audit_lines(found: Audit) -> list[str]:
     return lines
 
 
-def _device(device: Device, name: str, card: CardSample | None, preferred: bool) -> DeviceFound:
+def _device(
+    device: Device, name: str, card: CardSample | None, ways: tuple[Device, ...], *, preferred: bool
+) -> DeviceFound:
     return DeviceFound(
         device.id,
         name,
@@ -169,4 +178,8 @@ def _device(device: Device, name: str, card: CardSample | None, preferred: bool)
         card.vram_total if card else None,
         card.temperature if card else None,
         card.power if card else None,
+        card.load if card else None,
+        card.display if card else None,
+        known.is_integrated(device),
+        ways,
     )

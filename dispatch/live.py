@@ -20,7 +20,7 @@ from rich.text import Text
 
 from . import report, wording
 from .display import Quiet
-from .preflight import Finding, Level
+from .findings import Finding, Level
 from .snapshot import DeviceView, Message, Snapshot, WorkerView
 
 DRAWS_A_SECOND = 4

@@ -54,6 +54,8 @@ class Machine:
         """Attempts of workers that are gone, until what they left is cleared."""
         self.found = self.ledger.counts[TaskState.DONE]
         self.doubled = 0
+        self.last_picture = ""
+        """Main picture of the task that was put in place last."""
         self.started = False
         self.paused = False
         self.stopping = False
@@ -136,6 +138,8 @@ class Machine:
         """A task's pictures are under their final names."""
         self.ledger.done(attempt.task)
         self.last_gain = at
+        if attempt.pictures:
+            self.last_picture = attempt.pictures[-1].path
         self.record("committed", task=attempt.task, attempt=attempt.id, lost_to_others=lost)
         if lost:
             self.doubled += 1
@@ -175,7 +179,9 @@ class Machine:
     def _on_unkillable(self, worker: Worker) -> None:
         """The slot stays out and the job ends without it; a fence keeps what it may still do out of the pictures."""
         worker.state = WorkerState.UNKILLABLE
-        self.close(worker.slot, f"process {worker.pid} on {worker.slot.slot.name} cannot be ended (driver?)")
+        self.close(
+            worker.slot, f"process {worker.pid} on {worker.slot.slot.name} cannot be ended (driver?)", worker=worker.id
+        )
         self._recover(worker)
 
     def _on_stop(self, event: events.StopAsked) -> None:
@@ -270,13 +276,13 @@ class Machine:
     def open_slots(self) -> list[SlotRecord]:
         return [r for r in self.slots.values() if not r.closed]
 
-    def close(self, record: SlotRecord, why: str, level: str = "error") -> None:
+    def close(self, record: SlotRecord, why: str, level: str = "error", worker: int | None = None) -> None:
         """Start no more workers in this slot."""
         if not record.closed:
             record.closed = why
             self.record("slot closed", slot=record.slot.name, why=why)
             if level != "note":
-                self.tell(level, f"{record.slot.name} is left out: {why}")
+                self.tell(level, f"{record.slot.name} is left out: {why}", worker=worker)
 
     def command(self, command: Command) -> None:
         """Add to the answer."""
@@ -285,7 +291,7 @@ class Machine:
     def record(self, what: str, **facts: object) -> None:
         self.command(Record(what, facts))
 
-    def tell(self, level: str, text: str, *, once: bool = False) -> None:
+    def tell(self, level: str, text: str, *, once: bool = False, worker: int | None = None) -> None:
         if not (once and text in self._told):
             self._told.add(text) if once else None
-            self.command(Tell(level, text))
+            self.command(Tell(level, text, worker))

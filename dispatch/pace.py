@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Iterable
 
 WINDOW = 60.0
 """Seconds over which frames per second are counted."""
@@ -25,6 +26,7 @@ class Pace:
         self._kept: deque[float] = deque()
         self._by_worker: dict[int, deque[float]] = {}
         self._ended_at: dict[int, float] = {}
+        self._by_device: dict[str, tuple[int, float]] = {}
         self._recent: deque[float] = deque(maxlen=4096)
         self._first: float | None = None
 
@@ -35,11 +37,18 @@ class Pace:
         self._kept.append(seconds)
         insort(self._sorted, seconds)
 
-    def finished(self, worker: int, now: float, begun_at: float) -> None:
-        """Note a frame in place. A worker's time per frame runs from one finish to the next while it is kept busy."""
+    def finished(self, worker: int, now: float, begun_at: float, devices: Iterable[str] = ()) -> None:
+        """Note a frame in place. A worker's time per frame runs from one finish to the next while it is kept busy.
+
+        ``devices``: ids of those that rendered it together.
+        """
         since = max(self._ended_at.get(worker, begun_at), begun_at)
+        seconds = max(now - since, 1e-6)
         self._ended_at[worker] = now
-        self._by_worker.setdefault(worker, deque(maxlen=RECENT)).append(max(now - since, 1e-6))
+        self._by_worker.setdefault(worker, deque(maxlen=RECENT)).append(seconds)
+        for device in devices:
+            count, total = self._by_device.get(device, (0, 0.0))
+            self._by_device[device] = count + 1, total + seconds
         if self._first is None:
             self._first = begun_at
         self._recent.append(now)
@@ -56,6 +65,11 @@ class Pace:
     def seconds_per_frame(self, worker: int) -> float:
         times = self._by_worker.get(worker)
         return sum(times) / len(times) if times else 0.0
+
+    def of_device(self, device: str) -> tuple[int, float]:
+        """Return the frames finished on a device in all, and one worker's mean seconds for one; 0 while unknown."""
+        count, total = self._by_device.get(device, (0, 0.0))
+        return count, total / count if count else 0.0
 
     def frames_per_second(self, now: float) -> float:
         """Frames put in place over the last `WINDOW` seconds, 0 while none was."""

@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from . import blenders, destination, devices, frames, inspection, job, launch, layout, preflight
+from .findings import Finding, refused
 from .model import BLEND_STARTS, Backend, BlenderProgram, Device, DispatchError, Job, Limits, Order, Strategy
-from .preflight import Finding, Plan
+from .preflight import Plan
 from .protocol import Inspected, SceneFacts
 from .telemetry import Telemetry
 
@@ -41,6 +42,12 @@ class Wishes:
     allow_unbaked: bool = False
     sequence: bool = False
     """Render a scene that writes a movie as PNG pictures."""
+    movie: bool = False
+    """The same, and make the movie of them at the end."""
+    resolution: int = 0
+    """Percent, instead of the scene's; 0: the scene's own."""
+    samples: float = 0.0
+    """Percent of the scene's samples; 0: all."""
     persistent_data: str = "auto"
     share_devices: bool = False
     retries: int = 3
@@ -89,23 +96,27 @@ def prepare(wishes: Wishes, environ: Mapping[str, str], root: Path) -> Prepared:
         scene=wishes.scene,
         output=output,
         autoexec=wishes.autoexec,
-        sequence=wishes.sequence,
+        sequence=wishes.sequence or wishes.movie,
         factory=wishes.factory,
     )
     if seen.scene is None:
         raise DispatchError(seen.error or f"{program.words} could not open '{blend}': open it by hand to see why.")
     facts = seen.scene
+    movie = facts.movie_path if wishes.movie else ""
     plan = Plan(
         frames=wanted if wanted is not None else frames.span(facts.frame_start, facts.frame_end, facts.frame_step),
         overwrite=facts.use_overwrite if wishes.overwrite is None else wishes.overwrite,
         scene=wishes.scene,
         allow_unbaked=wishes.allow_unbaked,
-        destinations=tuple(destination.look(folder) for folder in output_folders(facts)),
+        movie_asked=wishes.movie,
+        movie=movie,
+        movie_there=bool(movie) and Path(movie).exists(),
+        destinations=tuple(destination.look(folder) for folder in output_folders(facts, movie)),
         same_output=destination.writer_of(facts.output, root),
         others=destination.at_work(Path(facts.first_path).parent),
     )
     findings = preflight.check(facts, plan)
-    if preflight.refused(findings):
+    if refused(findings):
         return Prepared(tuple(findings), None)
     found = Found(blend, program, facts, plan, choose_devices(wishes, seen))
     return Prepared(tuple(findings), draft(wishes, found, environ))
@@ -141,12 +152,13 @@ def absolute_output(text: str, here: Path) -> str:
     return os.path.join(here, text)  # noqa: PTH118
 
 
-def output_folders(facts: SceneFacts) -> list[Path]:
-    """Return the folders that pictures go to, the main picture's first."""
+def output_folders(facts: SceneFacts, movie: str = "") -> list[Path]:
+    """Return the folders that pictures and the movie go to, the main picture's first."""
     folders = [Path(facts.first_path).parent] if facts.first_path else []
     for side in facts.side_outputs:
         path = Path(side.path)
         folders.append(path if side.path.endswith(("/", "\\")) or path.is_dir() else path.parent)
+    folders += [Path(movie).parent] if movie else []
     return list(dict.fromkeys(folders))
 
 
@@ -196,7 +208,10 @@ def draft(wishes: Wishes, found: Found, environ: Mapping[str, str]) -> Job:
         autoexec=facts.autoexec,
         persistent_data=wishes.persistent_data,
         share_devices=wishes.share_devices,
-        sequence=wishes.sequence,
+        sequence=wishes.sequence or wishes.movie,
+        movie=plan.movie,
+        resolution=wishes.resolution,
+        samples=wishes.samples,
         in_order=in_order,
         retries=wishes.retries,
         release_claims_after=wishes.release_claims_after,

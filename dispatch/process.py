@@ -72,13 +72,16 @@ class Child:
         inbox: Inbox,
         cwd: Path | None = None,
         job: host.ChildrenJob | None = None,
+        thread_stays: bool = False,
     ) -> None:
         """Start it. Only from the main thread: on Linux a child ends with the thread that started it.
+
+        ``thread_stays``: the caller's thread is another one, and ends after the child.
 
         Raises:
             OSError: the program cannot be started.
         """
-        if threading.current_thread() is not threading.main_thread():
+        if not thread_stays and threading.current_thread() is not threading.main_thread():
             raise RuntimeError("children are started from the main thread only")
         self.worker = worker
         self.log = WorkerLog(log)

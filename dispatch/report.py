@@ -15,7 +15,7 @@ from .snapshot import DeviceView, Message, Snapshot, WorkerView
 
 OUTCOMES = {
     Outcome.COMPLETE: "Complete",
-    Outcome.INCOMPLETE: "Ended, not every frame is there",
+    Outcome.INCOMPLETE: "Ended, not everything is there",
     Outcome.REFUSED: "Refused",
     Outcome.STOPPED: "Stopped",
     Outcome.IMPOSSIBLE: "Nothing could render",
@@ -98,6 +98,7 @@ def closing(snapshot: Snapshot, program: str) -> list[str]:
         lines.append(f"{OUTCOMES[snapshot.outcome]}.")
     lines.append(f"{snapshot.audit or overall(snapshot)}, in {wording.duration(snapshot.elapsed)}.")
     lines += [f"Pictures: {snapshot.output}"] if snapshot.output else []
+    lines += [f"Movie: {snapshot.movie}"] if snapshot.movie else []
     if snapshot.outcome in (Outcome.STOPPED, Outcome.INCOMPLETE, Outcome.IMPOSSIBLE):
         lines.append(f"To go on: {program} resume {snapshot.job}")
     return lines

@@ -11,9 +11,9 @@ import os
 import shutil
 from pathlib import Path
 
-from . import failure_text, host, launch, layout
+from . import failure_text, host, launch, layout, starting
 from .events import WorkerEnded
-from .model import DispatchError, Fault, Job, Layout, Slot
+from .model import Fault, Job, Layout, Slot
 from .process import Child, Ended, Inbox
 from .protocol import Configure, Render, Request, encode
 from .workerlog import WorkerLog
@@ -28,7 +28,7 @@ class Staff:
         self._folder = folder
         self._owner = owner
         self._inbox = inbox
-        self._entry = entry or own_engine(folder) / ENTRY
+        self._entry = entry or starting.copy_engine(folder) / ENTRY
         self._children: dict[int, Child] = {}
         self._tied = host.ChildrenJob()
         config = folder / "config"
@@ -54,7 +54,7 @@ class Staff:
             threads=slot.threads,
             temp=self._temp,
         )
-        log = self._folder / "workers" / f"{self._owner[:4]}-{worker}.log"
+        log = self.log_of(worker)
         changes = launch.environment_changes(os.environ, env)
         head = WorkerLog(log)
         head.write(f"{launch.shell_words(argv, changes)}\n".encode())
@@ -62,6 +62,10 @@ class Staff:
         child = Child(worker, argv, env=env, log=log, inbox=self._inbox, job=self._tied)
         self._children[worker] = child
         return child
+
+    def log_of(self, worker: int) -> Path:
+        """Where the worker's Blender prints."""
+        return self._folder / "workers" / f"{self._owner[:4]}-{worker}.log"
 
     def configure(self, worker: int, slot: Slot) -> None:
         """Tell the child what to load and where to render."""
@@ -80,6 +84,9 @@ class Staff:
             persistent_data=job.persistent_data,
             release_claims_after=job.release_claims_after,
             sequence=job.sequence,
+            home=job.home,
+            resolution=job.resolution,
+            samples=job.samples,
         )
         self.send(worker, request)
 
@@ -142,20 +149,3 @@ def end_words(status: int) -> str:
         return f"exit status {status}"
     names = {6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
     return f"ended by {names.get(-status, f'signal {-status}')}"
-
-
-def own_engine(folder: Path) -> Path:
-    """Return a copy of this package inside the job folder: children start from it even when the extension is updated
-    or removed while the job runs.
-
-    Raises:
-        DispatchError: the job folder cannot be written.
-    """
-    # Made anew by each run: a resumed job's children must speak the protocol of the dispatcher that runs it now.
-    here, copy = Path(__file__).parent, folder / "engine"
-    shutil.rmtree(copy, ignore_errors=True)
-    try:
-        shutil.copytree(here, copy, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    except (OSError, shutil.Error) as error:
-        raise DispatchError(f"The job folder {folder} cannot be written ({error}): make room or mend it.") from error
-    return copy

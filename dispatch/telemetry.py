@@ -42,6 +42,8 @@ class CardSample:
     """Watts."""
     vram_of: Mapping[int, int] = field(default_factory=dict)
     """Process id → bytes, for every process that computes there."""
+    display: bool | None = None
+    """A desktop runs on it, screen or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,14 @@ class Telemetry:
             vram_total=getattr(memory, "total", None),
             temperature=_number(self._ask("nvmlDeviceGetTemperature", handle, 0)),  # 0: the sensor in the GPU
             power=None if milliwatts is None else milliwatts / 1000,
+            display=self._display(handle),
             vram_of={int(p.pid): int(p.usedGpuMemory) for p in processes if p.usedGpuMemory},
         )
+
+    def _display(self, handle: object) -> bool | None:
+        # "Display mode" says Enabled on data-centre cards without any screen; "active" is about a desktop on the card.
+        active = self._ask("nvmlDeviceGetDisplayActive", handle)
+        return None if active is None else bool(active)
 
     # --- psutil -------------------------------------------------------------------------------------------------
 

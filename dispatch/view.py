@@ -7,14 +7,32 @@ Owns the translation only; reads the machine and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from .leases import HeldBy
 from .ledger import TaskState
 from .machine import Machine
-from .model import Device, Job, Outcome
+from .model import Device, Job, Outcome, Then
 from .roster import Worker, WorkerState
 from .snapshot import DeviceView, Message, Snapshot, WorkerView
 from .telemetry import Sample
+
+
+@dataclass(slots=True)
+class Beside:
+    """What a snapshot tells beside the machine's records; the dispatcher keeps it up to date."""
+
+    then: Then = Then.NOTHING
+    then_at: float = 0.0
+    waits_for: tuple[Device, ...] = ()
+    """Devices that another job still has."""
+    behind: HeldBy | None = None
+    movie: str = ""
+    """Path of the movie, once it is in place."""
+    writes_movie: bool = False
+    outcome: Outcome | None = None
+    audit: str = ""
 
 
 def snapshot(
@@ -27,17 +45,15 @@ def snapshot(
     pid: int,
     messages: Sequence[Message],
     sample: Sample | None,
-    waiting: Sequence[Device] = (),
-    outcome: Outcome | None = None,
-    audit: str = "",
+    beside: Beside,
 ) -> Snapshot:
-    """Return the job at this moment. ``waiting``: devices that another job still has."""
+    """Return the job at this moment."""
     counts = machine.ledger.counts
     left = machine.ledger.waiting() + counts[TaskState.OUT]
     return Snapshot(
         job=job.id,
         name=job.name,
-        state="ended" if outcome else _state(machine, bool(waiting)),
+        state=_state(machine, beside),
         total=machine.ledger.count,
         done=counts[TaskState.DONE],
         found=machine.found,
@@ -50,20 +66,31 @@ def snapshot(
         elapsed=elapsed,
         output=job.output,
         workers=tuple(_worker(w, machine, frames, now, sample) for w in machine.workers.values()),
-        devices=tuple(_device(d, machine, sample, d in waiting) for d in job.devices),
+        devices=tuple(_device(d, machine, sample, d in beside.waits_for) for d in job.devices),
         messages=tuple(messages),
-        outcome=outcome,
-        audit=audit,
+        outcome=beside.outcome,
+        audit=beside.audit,
+        behind=beside.behind.name if beside.behind else "",
+        behind_job=beside.behind.job_id if beside.behind else "",
+        ahead=beside.behind.ahead if beside.behind else 0,
+        last_picture=machine.last_picture,
+        movie=beside.movie,
+        then=beside.then,
+        then_at=beside.then_at,
         ram_available=(sample.ram_available or 0) if sample else 0,
         pid=pid,
         updated=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
 
 
-def _state(machine: Machine, waiting: bool) -> str:
+def _state(machine: Machine, beside: Beside) -> str:
+    if beside.outcome:
+        return "ended"
+    if beside.writes_movie:
+        return "writing movie"
     if machine.stopping or machine.outcome is not None:
         return "stopping"  # at the latter's end the files are still to be looked at
-    if waiting:
+    if beside.behind:
         return "waiting"
     if machine.paused or machine.blame.hold_words:
         return "paused"
@@ -95,6 +122,7 @@ def _device(device: Device, machine: Machine, sample: Sample | None, waiting: bo
     slots = [r for r in machine.slots.values() if device in r.slot.devices]
     state = "waiting" if waiting else "in use" if not slots or any(not r.closed for r in slots) else "left out"
     card = sample.cards.get(device.pci) if sample and device.pci else None
+    done, seconds = machine.pace.of_device(device.id)
     return DeviceView(
         id=device.id,
         name=device.name,
@@ -104,4 +132,6 @@ def _device(device: Device, machine: Machine, sample: Sample | None, waiting: bo
         vram_total=card.vram_total if card else None,
         temperature=card.temperature if card else None,
         power=card.power if card else None,
+        done=done,
+        seconds_per_frame=seconds,
     )

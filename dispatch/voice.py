@@ -19,9 +19,10 @@ from pathlib import Path
 from . import job, view, wording
 from .journal import Journal
 from .machine import Machine
-from .model import Device, Job, Outcome
+from .model import Job, Outcome
 from .snapshot import Message, Snapshot
 from .telemetry import Sample, Telemetry
+from .view import Beside
 
 LOOK = 2.0
 """Seconds between two looks at processes and cards: one costs some 10 ms of a core that a CPU render could use."""
@@ -43,10 +44,7 @@ class Voice:
         listener: Listener | None,
     ) -> None:
         """``numbers``: frame numbers by task. ``pids``: the children to watch, by worker; called on a thread."""
-        self.waiting: tuple[Device, ...] = ()
-        """Devices that another job still has."""
-        self._outcome: Outcome | None = None
-        self._audit = ""
+        self.beside = Beside(then=task.then)
         self._job = task
         self._folder = folder
         self._journal = record
@@ -61,9 +59,10 @@ class Voice:
         self._thread = threading.Thread(target=self._watch, name="telemetry", daemon=True)
         self._thread.start()
 
-    def tell(self, level: str, text: str) -> None:
-        """Say one sentence; it is on disk after the next sync of the journal."""
-        self._messages.append(Message(datetime.now().astimezone().isoformat(timespec="seconds"), level, text))
+    def tell(self, level: str, text: str, log: Path | None = None) -> None:
+        """Say one sentence; it is on disk after the next sync of the journal. ``log`` tells more."""
+        at = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._messages.append(Message(at, level, text, str(log or "")))
         self._journal.write("told", {"level": level, "text": text})
 
     def note(self, level: str, text: str) -> None:
@@ -88,9 +87,7 @@ class Voice:
             pid=os.getpid(),
             messages=self._messages,
             sample=self._sample,
-            waiting=self.waiting,
-            outcome=self._outcome,
-            audit=self._audit,
+            beside=self.beside,
         )
         with contextlib.suppress(OSError):  # a full disk stops no frame; the next one may work
             job.write_snapshot(self._folder, snapshot)
@@ -106,7 +103,7 @@ class Voice:
 
     def show_end(self, machine: Machine, outcome: Outcome, audit: str) -> None:
         """Show the last snapshot, with what the audit found."""
-        self._outcome, self._audit = outcome, audit
+        self.beside.outcome, self.beside.audit = outcome, audit
         self.show(machine)
 
     def close(self) -> None:

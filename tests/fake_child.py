@@ -179,6 +179,8 @@ class Child:
                 self.configure(message)
             case p.Render():
                 self.pending.append(message)
+            case p.MakeMovie():
+                self.make_movie(message)
             case p.Commit():
                 self.commit(message.attempt)
             case p.Discard():
@@ -249,6 +251,21 @@ class Child:
             drop()
             self.held.pop(request.attempt, None)
             self.say(self.protocol.Failed(request.attempt, *failure.args))
+
+    def make_movie(self, request: Any) -> None:
+        """Put the pictures' names into a file, which stays half in our working folder where a rule strikes."""
+        from mgd_dispatch.working_folder import WorkingFolder, make_fresh_folder
+
+        final = Path(request.movie)
+        temp = WorkingFolder(final.parent).temp_of(self.setup.owner) / "movie"
+        make_fresh_folder(temp)
+        half = temp / final.name
+        half.write_text("half", encoding="utf-8")
+        self.strike("movie")
+        names = [Path(path).name for path in request.pictures]
+        half.write_text(json.dumps({"frames": request.frames, "pictures": names}), encoding="utf-8")
+        half.replace(final)
+        self.say(self.protocol.MovieMade(str(final), final.stat().st_size))
 
     def enter(self, folder: str) -> None:
         """Wait until the journal knows the output folder."""

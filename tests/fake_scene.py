@@ -33,7 +33,7 @@ class Rule:
     """One way to misbehave."""
 
     at: str
-    """A place (``start load inspect claim render commit leave end``) or a report's name (``Rendered``: before it goes out)."""
+    """A place (``start load inspect claim render movie commit leave end``) or a report's name (``Rendered``: before it goes out)."""
     do: str
     """``exit`` (code) ``signal`` (code) ``stop`` (SIGSTOP: alive, but deaf) ``hang`` ``sleep`` (seconds) ``ignore`` (Leave) ``deaf`` (to
     the end of stdin) ``garbage`` ``flood`` (stream, size) ``endless`` (the same without a line's end) ``close`` (the pipe)

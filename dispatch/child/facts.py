@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What preflight wants to know of this Blender and of a scene: the answer to `Inspect`.
 
-Gathers; decides nothing. `preflight` makes sentences of it.
+Gathers; decides nothing. `preflight` makes sentences of it. `of_scene` runs in the artist's own session too: it opens
+nothing, and every setting is after it what it was before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..protocol import Inspect, Inspected, SceneFacts, SideOutput
-from . import devices, files, frame, handlers, nodes, outputs, paths, scene, simulations, views
+from . import devices, files, formats, frame, handlers, nodes, outputs, paths, scene, simulations, views
 
 _NAMED = 5
 """Names that one sentence holds."""
@@ -25,7 +26,23 @@ def inspect(request: Inspect) -> Inspected:
         runs = scene.open_file(request.blend, request.autoexec)
     except scene.CannotOpen as error:
         return Inspected(there, ticked, error=str(error), config=config)
-    return Inspected(there, ticked, _facts(request, runs), config=config)
+    seen = of_scene(_chosen(request), output=request.output, sequence=request.sequence, runs_scripts=runs)
+    return Inspected(there, ticked, seen, config=config)
+
+
+def of_scene(chosen: Any, *, output: str, sequence: bool, runs_scripts: bool) -> SceneFacts:
+    """Return the facts of a scene of the open file.
+
+    Args:
+        output: Template that replaces the scene's own; empty: the scene's own.
+        sequence: A movie output is looked at as the pictures that would be rendered instead of it.
+        runs_scripts: Whether the file's scripts run in the children.
+    """
+    template = paths.placed(output or chosen.render.filepath)
+    movie = formats.movie_path(chosen, template)
+    template = formats.pictures_template(chosen, template) if sequence else template
+    with formats.pictures(chosen, sequence):
+        return _facts(chosen, template, movie, runs_scripts)
 
 
 def load_warnings(chosen: Any) -> tuple[str, ...]:
@@ -33,12 +50,10 @@ def load_warnings(chosen: Any) -> tuple[str, ...]:
     return tuple(word for word in (scene.age_warning(), _broken_drivers(), *_cameras(chosen)) if word)
 
 
-def _facts(request: Inspect, runs: bool) -> SceneFacts:
+def _facts(chosen: Any, template: str, movie: str, runs: bool) -> SceneFacts:
     import bpy
 
-    chosen = _chosen(request)
     render = chosen.render
-    template = request.output or render.filepath
     first, last, unknown = _paths(chosen, template)
     width, height = views.size(chosen)
     external = files.external()
@@ -58,6 +73,7 @@ def _facts(request: Inspect, runs: bool) -> SceneFacts:
         last_path=last,
         file_format=render.image_settings.file_format,
         is_movie=render.is_movie_format,
+        movie_path=movie,
         views=views.suffixes(chosen),
         use_overwrite=render.use_overwrite,
         use_placeholder=render.use_placeholder,
@@ -79,12 +95,9 @@ def _facts(request: Inspect, runs: bool) -> SceneFacts:
 
 def _chosen(request: Inspect) -> Any:
     try:
-        chosen = scene.choose(request.scene)
+        return scene.choose(request.scene)
     except scene.CannotOpen:
-        chosen = scene.choose("")  # preflight finds that the name is not among `scenes`
-    if request.sequence:
-        scene.make_sequence(chosen)
-    return chosen
+        return scene.choose("")  # preflight finds that the name is not among `scenes`
 
 
 def _paths(chosen: Any, template: str) -> tuple[str, str, str]:

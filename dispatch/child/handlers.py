@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ONCE_PER_JOB = ("render_init", "render_complete", "render_cancel")
 """In a plain animation render these fire once; here they would for every frame."""
+AROUND_FRAMES = ("frame_change_pre", "frame_change_post", "render_pre", "render_post", "render_write")
 
 _SAMPLE = re.compile(r"\bSample (\d+)/(\d+)")
 _SAVING = re.compile(r"\(Saving: (?:(\d+):)?(\d+):(\d+(?:\.\d+)?)\)")
@@ -39,6 +40,13 @@ def leave_out() -> tuple[str, ...]:
         kept = [handler for handler in _list(where) if _is_ours(handler)]
         _list(where)[:] = kept
     return names
+
+
+def leave_out_frames() -> None:
+    """Remove the scene's handlers around frames: where no frame is rendered they can only do harm."""
+    for where in AROUND_FRAMES:
+        kept = [handler for handler in _list(where) if _is_ours(handler)]
+        _list(where)[:] = kept
 
 
 @dataclass(slots=True)

@@ -47,14 +47,21 @@ def compositor_tree(scene: Any) -> Any:
 
 
 def target(node: Any) -> str:
-    """Return the absolute folder into which a node writes, for people."""
-    path = getattr(node, _property(node))
+    """Return the absolute folder into which a node writes, for people; as it is where the file was never saved."""
+    path = paths.placed(getattr(node, setting(node)), library=node.id_data.library)
+    if path.startswith("//") and paths.is_relative(path):
+        return path
     return paths.absolute(paths.split(path)[0] or "." if _holds_name(node) else path)
 
 
-def literally(path: str) -> str:
-    """Return the path as text that this Blender takes literally, whether it has path templates or not."""
-    return path.replace("{", "{{").replace("}", "}}") if _has_templates() else path
+def template(node: Any) -> str:
+    """Return the node's folder or name as the artist wrote it."""
+    return str(getattr(node, setting(node)))
+
+
+def setting(node: Any) -> str:
+    """Return which setting of the node holds its folder."""
+    return "base_path" if hasattr(node, "base_path") else "directory"
 
 
 @dataclass(slots=True)
@@ -74,45 +81,36 @@ class Detour:
     @classmethod
     def of(cls, node: Any, folder: Path) -> Detour:
         """Point the node below ``folder``."""
-        original = getattr(node, _property(node))
+        original = getattr(node, setting(node))
         base = folder.joinpath(*["d"] * _UP)
-        place, rest = paths.split(original) if _holds_name(node) else (original, "")
+        named = paths.placed(original, library=node.id_data.library)
+        place, rest = paths.split(named) if _holds_name(node) else (named, "")
         real = paths.absolute(place or ".")
-        if _has_templates() and ("{" in place or "}" in place):
+        if paths.has_templates() and ("{" in place or "}" in place):
             # Blender itself shall expand the template: the whole path goes below the detour.
             drive, tail = os.path.splitdrive(real)
             real, rest = drive + os.sep, paths.join(tail.lstrip("/" + os.sep), rest)
         base.mkdir(parents=True)
-        path = literally(f"{base}{os.sep}") + rest
-        setattr(node, _property(node), path)
+        path = paths.literally(f"{base}{os.sep}") + rest
+        setattr(node, setting(node), path)
         return cls(node, f"{node.id_data.name}: {node.name}", folder, base, real, original, path)
 
     def insist(self) -> bool:
         """Point the node back where a script has changed it; return whether one had."""
-        if getattr(self.node, _property(self.node)) == self.path:
+        if getattr(self.node, setting(self.node)) == self.path:
             return False
-        setattr(self.node, _property(self.node), self.path)
+        setattr(self.node, setting(self.node), self.path)
         return True
 
     def end(self) -> None:
         """Give the node its own path back."""
-        setattr(self.node, _property(self.node), self.original)
+        setattr(self.node, setting(self.node), self.original)
 
     def final(self, temp: Path) -> Path:
         """Return where a file that the node wrote belongs."""
         return Path(os.path.normpath(paths.join(self.real, os.path.relpath(temp, self.base))))
 
 
-def _has_templates() -> bool:
-    import bpy
-
-    return bool(bpy.app.version >= (4, 5, 0))
-
-
 def _holds_name(node: Any) -> bool:
     """Whether the last part of the node's path is the start of the file's name (4.x, layers)."""
     return hasattr(node, "base_path") and node.format.file_format == "OPEN_EXR_MULTILAYER"
-
-
-def _property(node: Any) -> str:
-    return "base_path" if hasattr(node, "base_path") else "directory"

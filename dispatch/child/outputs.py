@@ -89,7 +89,7 @@ def redirected(
     main = temp / "main"
     main.mkdir()
     name = _plain_name(scene, finals[-1]) if literal else paths.split(template)[1]
-    here = Redirection(scene, finals, main, nodes.literally(f"{main}{os.sep}") + name)
+    here = Redirection(scene, finals, main, paths.literally(f"{main}{os.sep}") + name)
     try:
         render.filepath = here.filepath
         render.use_overwrite, render.use_placeholder = True, False
@@ -119,9 +119,10 @@ def plain_name(scene: Any, template: str, frame: int) -> Path:
     """
     saved, camera = scene.render.filepath, scene.camera
     scene.render.filepath = template
-    if "{" in template:
+    then = views.camera_at(scene, frame)
+    if "{" in template and then != camera:
         # {camera_name} is the camera of that frame, which Blender switches only when it gets there.
-        scene.camera = views.camera_at(scene, frame)
+        scene.camera = then
     try:
         return Path(paths.absolute(scene.render.frame_path(frame=frame)))
     finally:

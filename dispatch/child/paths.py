@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 _WINDOWS = re.compile(r"[A-Za-z]:[/\\]")
+_PLACES = re.compile(r"\{\{|\}\}|\{(blend_dir|blend_dir_lib)\}")
 
 
 def absolute(path: str, library: Any = None) -> str:
@@ -32,10 +33,52 @@ def absolute_template(template: str) -> str:
     return join(absolute(folder or "."), name)
 
 
+def literally(path: str) -> str:
+    """Return the path as text that this Blender takes literally, whether it has path templates or not."""
+    return path.replace("{", "{{").replace("}", "}}") if has_templates() else path
+
+
+def has_templates() -> bool:
+    """Whether this Blender expands ``{variables}`` in output paths."""
+    import bpy
+
+    return bool(bpy.app.version >= (4, 5, 0))
+
+
+def placed(template: str, folder: str = "", library: Any = None) -> str:
+    """Return an output template in which the variables that name a folder (since 5.0) have their values.
+
+    All other variables give the same wherever the file lies; these two are absolute paths, and only Blender knows
+    that a template which begins with one of them is.
+
+    Args:
+        folder: Stands for the folder of the open file.
+        library: Where the template comes from, if not from the open file.
+    """
+    import bpy
+
+    folder = folder or os.path.dirname(bpy.data.filepath)  # noqa: PTH120
+    if bpy.app.version < (5, 0, 0) or not folder:
+        return template
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name is None:
+            return found[0]
+        of_library = name == "blend_dir_lib" and library is not None
+        return literally(os.path.dirname(absolute(library.filepath)) if of_library else folder)  # noqa: PTH120
+
+    return _PLACES.sub(value, template)
+
+
 def is_relative(template: str) -> bool:
-    """Whether the template does not say in which folder the files go."""
+    """Whether the template does not say in which folder the files go; ``//`` says so once the file is saved."""
+    import bpy
+
     # A drive means nothing but on Windows: nobody looks for pictures in '/c/Users/…', where Blender would put them.
-    return not (template.startswith("//") or os.path.isabs(template) or os.path.splitdrive(template)[0])  # noqa: PTH117
+    if template.startswith("//"):
+        return not bpy.data.filepath
+    return not (os.path.isabs(template) or os.path.splitdrive(template)[0])  # noqa: PTH117
 
 
 def split(path: str) -> tuple[str, str]:

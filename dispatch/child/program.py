@@ -29,6 +29,7 @@ from ..protocol import (
     Inspect,
     Leave,
     Left,
+    MakeMovie,
     Render,
     Request,
 )
@@ -111,6 +112,8 @@ class Program:
             case Configure():
                 self._stage.set_up(request)
                 self._configured = True
+            case MakeMovie():
+                self._stage_set().make_movie(request)
             case Render():
                 self._render(request)
             case Leave():
@@ -119,12 +122,16 @@ class Program:
                 end(0)
 
     def _render(self, request: Render) -> None:
-        if not self._configured:
-            self._break(Fault.UNKNOWN, "The child was asked to render before it was configured.")
+        stage = self._stage_set()
         if self._porter.is_discarded(request.attempt):
             return
-        if self._leaving.is_set() or not self._stage.shoot(request):
+        if self._leaving.is_set() or not stage.shoot(request):
             self._dropped.append(request.attempt)
+
+    def _stage_set(self) -> Stage:
+        if not self._configured:
+            self._break(Fault.UNKNOWN, "The child was asked to render before it was configured.")
+        return self._stage
 
     def _break(self, fault: Fault, words: str) -> NoReturn:
         self._channel.send(Broken(fault, words))

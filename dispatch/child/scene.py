@@ -69,15 +69,6 @@ def choose(name: str) -> Any:
     return found
 
 
-def make_sequence(scene: Any) -> None:
-    """Let a scene that writes a movie write PNG pictures instead, in this process."""
-    image = scene.render.image_settings
-    if scene.render.is_movie_format:
-        if hasattr(image, "media_type"):  # 5.0 sorts the formats by kind
-            image.media_type = "IMAGE"
-        image.file_format = "PNG"
-
-
 def age_warning() -> str:
     """Return a sentence where the file was saved by a newer Blender than this one, else nothing."""
     import bpy

@@ -15,9 +15,9 @@ from typing import Any
 from .. import claims
 from ..failure_text import classify
 from ..model import DispatchError, Fault
-from ..protocol import Begun, Configure, Failed, Loaded, Progressed, Render, Report, Skipped
+from ..protocol import Begun, Configure, Failed, Loaded, MakeMovie, Progressed, Render, Report, Skipped
 from ..working_folder import CannotWrite, cannot_write
-from . import devices, facts, frame, handlers, nodes, outputs, scene, views
+from . import devices, facts, formats, frame, handlers, home, movie, nodes, outputs, scene, views
 from .folders import Folders
 from .porter import Parcel, Porter
 from .swallowed import Swallowed
@@ -48,6 +48,8 @@ class Stage:
         self._ours = ours
         self._swallowed = swallowed
         self._wanted: tuple[str, ...] = ()
+        self._to_movie: Callable[[], None] | None = None
+        """Gives the scene its movie format back; None: it writes pictures."""
 
     def set_up(self, order: Configure) -> None:
         """Load and pin; say `Loaded`.
@@ -61,6 +63,7 @@ class Stage:
         self._order = order
         try:
             scene.open_file(order.blend, order.autoexec)
+            home.settle(order.home)
             chosen = scene.choose(order.scene)
             devices.pin(chosen, order.backend, order.devices)
         except scene.CannotOpen as error:
@@ -68,6 +71,7 @@ class Stage:
         except devices.WrongDevice as error:
             raise Unusable(Fault.WRONG_DEVICE, str(error)) from None
         self._name, self._file = chosen.name, bpy.data.filepath
+        self._to_movie = formats.to_pictures(chosen) if order.sequence and chosen.render.is_movie_format else None
         warnings = _prepare(chosen, order)
         left_out = handlers.leave_out()
         self._ours.install()
@@ -84,6 +88,21 @@ class Stage:
                 (*warnings, *facts.load_warnings(chosen), *self._swallowed.take()),
             )
         )
+
+    def make_movie(self, request: MakeMovie) -> None:
+        """Make the scene's movie from pictures; say `MovieMade`.
+
+        Raises:
+            Unusable: there is no movie.
+        """
+        chosen = self._scene()
+        if self._to_movie is None:
+            raise Unusable(Fault.SCENE, f"The output of scene '{chosen.name}' is no movie: choose a movie format.")
+        self._to_movie()
+        try:
+            self._tell(movie.make(chosen, request, self._order.owner))
+        except movie.NotMade as error:
+            raise Unusable(error.fault, str(error)) from None
 
     def shoot(self, request: Render) -> bool:
         """Claim and render one frame and give it to the porter. Return False where it was not begun.
@@ -207,14 +226,13 @@ class Stage:
 def _prepare(chosen: Any, order: Configure) -> tuple[str, ...]:
     """Set what a child's scene must have; return sentences about what was changed."""
     render = chosen.render
-    if order.sequence:
-        scene.make_sequence(chosen)
     if render.is_movie_format:
         raise Unusable(Fault.SCENE, f"The output of scene '{chosen.name}' is a movie: choose an image format.")
     if order.threads > 0:
         render.threads_mode, render.threads = "FIXED", order.threads
     if order.persistent_data != "file":
         render.use_persistent_data = True
+    _lower(chosen, order)
     # A cache for the artist's own compositor, under one name for all children.
     render.use_render_cache = False
     if not order.devices or render.compositor_device != "GPU" or nodes.compositor_tree(chosen) is None:
@@ -222,6 +240,24 @@ def _prepare(chosen: Any, order: Configure) -> tuple[str, ...]:
     # It would take a card of its own choice, and without one Blender 5.2 aborts.
     render.compositor_device = "CPU"
     return ("The compositor runs on the CPU instead of a GPU: it cannot be bound to the worker's devices.",)
+
+
+def _lower(chosen: Any, order: Configure) -> None:
+    """Replace size and samples for a test render."""
+    if order.resolution:
+        chosen.render.resolution_percentage = order.resolution
+    if not order.samples:
+        return
+
+    def lower(owner: Any, name: str) -> None:
+        # A view layer without samples of its own has 0 of them, and must keep that.
+        if count := getattr(owner, name, 0):
+            setattr(owner, name, max(1, round(count * order.samples / 100)))
+
+    lower(getattr(chosen, "cycles", None), "samples")
+    lower(chosen.eevee, "taa_render_samples")
+    for layer in chosen.view_layers:
+        lower(layer, "samples")
 
 
 def _other_device(used: tuple[str, ...], wanted: tuple[str, ...]) -> str:

@@ -18,6 +18,12 @@ def suffixes(scene: Any) -> tuple[str, ...]:
     return tuple(view.file_suffix for view in active)
 
 
+def first_suffix(scene: Any) -> str:
+    """Return the suffix of the first view where several are packed into one picture, else nothing."""
+    active = _active(scene)
+    return active[0].file_suffix if len(active) > 1 and not suffixes(scene) else ""
+
+
 def with_suffix(name: str, suffix: str) -> str:
     """Put a view's suffix before the last dot of a file name (at the end where there is none)."""
     stem, dot, ending = name.rpartition(".")

@@ -32,6 +32,7 @@ die_with_parent = _system.die_with_parent
 lower_priority = _system.lower_priority
 kill_tree = _system.kill_tree
 kill_orphans = _system.kill_orphans
+link_folder = _system.link_folder
 lock_file = _system.lock_file
 replace = _system.replace
 fsync_file = _system.fsync_file
@@ -44,6 +45,9 @@ cores = _system.cores
 peak_memory = _system.peak_memory
 ChildrenJob = _system.ChildrenJob
 KeepAwake = _system.KeepAwake
+notify = _system.notify
+sleep_now = _system.sleep_now
+shut_down = _system.shut_down
 
 __all__ = [
     "ChildrenJob",
@@ -62,9 +66,11 @@ __all__ = [
     "is_alive",
     "kill_orphans",
     "kill_tree",
+    "link_folder",
     "lock_file",
     "long_path",
     "lower_priority",
+    "notify",
     "parent_environment",
     "peak_memory",
     "pid_namespace",
@@ -72,6 +78,8 @@ __all__ = [
     "private_folder",
     "process_start_time",
     "replace",
+    "shut_down",
+    "sleep_now",
     "spawn_detached",
     "state_folder",
 ]

@@ -15,12 +15,14 @@ from pathlib import Path
 from ..model import PROGRAM
 from . import family, posix
 from .anywhere import Awake
+from .ending import LINUX
 from .posix import (
     ChildrenJob,
     carry_bytes,
     fsync_file,
     fsync_folder,
     kill_orphans,
+    link_folder,
     lock_file,
     long_path,
     popen_options,
@@ -42,9 +44,11 @@ __all__ = [
     "is_alive",
     "kill_orphans",
     "kill_tree",
+    "link_folder",
     "lock_file",
     "long_path",
     "lower_priority",
+    "notify",
     "parent_environment",
     "peak_memory",
     "pid_namespace",
@@ -52,9 +56,13 @@ __all__ = [
     "private_folder",
     "process_start_time",
     "replace",
+    "shut_down",
+    "sleep_now",
     "spawn_detached",
     "state_folder",
 ]
+
+notify, sleep_now, shut_down = LINUX.notify, LINUX.sleep_now, LINUX.shut_down
 
 PARENT = "MGD_PARENT"
 """Environment variable that tells a child whose child it is: ``pid start-time pid-namespace``."""

@@ -15,11 +15,13 @@ from pathlib import Path
 from ..model import PROGRAM
 from . import family, posix
 from .anywhere import Awake, tool_output
+from .ending import MACOS
 from .posix import (
     ChildrenJob,
     carry_bytes,
     fsync_folder,
     kill_orphans,
+    link_folder,
     lock_file,
     long_path,
     lower_priority,
@@ -42,9 +44,11 @@ __all__ = [
     "is_alive",
     "kill_orphans",
     "kill_tree",
+    "link_folder",
     "lock_file",
     "long_path",
     "lower_priority",
+    "notify",
     "parent_environment",
     "peak_memory",
     "pid_namespace",
@@ -52,9 +56,13 @@ __all__ = [
     "private_folder",
     "process_start_time",
     "replace",
+    "shut_down",
+    "sleep_now",
     "spawn_detached",
     "state_folder",
 ]
+
+notify, sleep_now, shut_down = MACOS.notify, MACOS.sleep_now, MACOS.shut_down
 
 _COLUMNS = ["-o", "pid=", "-o", "ppid=", "-o", "pgid=", "-o", "state=", "-o", "lstart="]
 _F_FULLFSYNC = 51

@@ -183,6 +183,15 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def link_folder(target: Path, link: Path) -> None:
+    """Let ``link`` show the folder ``target``; removing the link leaves the folder alone.
+
+    Raises:
+        OSError: this file system has no such links.
+    """
+    link.symlink_to(target, target_is_directory=True)
+
+
 def home() -> Path:
     """The user's home; a private place in the temporary folder for a user without one."""
     try:

@@ -14,10 +14,12 @@ from typing import Any
 
 from . import family, win32
 from .anywhere import Awake
+from .ending import WINDOWS
 from .windows_files import (
     carry_bytes,
     fsync_file,
     fsync_folder,
+    link_folder,
     lock_file,
     long_path,
     private_folder,
@@ -38,9 +40,11 @@ __all__ = [
     "is_alive",
     "kill_orphans",
     "kill_tree",
+    "link_folder",
     "lock_file",
     "long_path",
     "lower_priority",
+    "notify",
     "parent_environment",
     "peak_memory",
     "pid_namespace",
@@ -48,9 +52,13 @@ __all__ = [
     "private_folder",
     "process_start_time",
     "replace",
+    "shut_down",
+    "sleep_now",
     "spawn_detached",
     "state_folder",
 ]
+
+notify, sleep_now, shut_down = WINDOWS.notify, WINDOWS.sleep_now, WINDOWS.shut_down
 
 _BOOT_KEY = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
 

@@ -118,6 +118,16 @@ def state_folder() -> Path:
     return (Path(base) if base else Path.home() / "AppData" / "Local") / PROGRAM
 
 
+def link_folder(target: Path, link: Path) -> None:
+    """Let ``link`` show the folder ``target``; removing the link leaves the folder alone.
+
+    Raises:
+        OSError: the folder lies on a network drive, or this file system has no such links.
+    """
+    # A junction: a symbolic link would need a privilege that artists do not have.
+    importlib.import_module("_winapi").CreateJunction(str(target), str(link))
+
+
 def private_folder(path: Path) -> Path:
     """Make the folder and those above it; below the user's profile only this user (and administrators) may look in.
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -496,3 +497,11 @@ def test_what_the_job_object_does_needs_nothing_in_the_child() -> None:
     assert windows.pid_namespace() == ""
     windows.die_with_parent()
     windows.kill_orphans(100)
+
+
+def test_a_folder_is_shown_elsewhere_by_a_junction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str]] = []
+    junctions = types.SimpleNamespace(CreateJunction=lambda target, link: made.append((target, link)))
+    monkeypatch.setitem(sys.modules, "_winapi", junctions)
+    windows.link_folder(tmp_path / "caches", tmp_path / "link")
+    assert made == [(str(tmp_path / "caches"), str(tmp_path / "link"))]

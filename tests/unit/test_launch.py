@@ -132,7 +132,10 @@ def test_a_dispatcher_loads_its_package_from_any_folder_under_a_private_name(tmp
         "    return 3\n",
         encoding="utf-8",
     )
-    command = launch.dispatcher_command(sys.executable, package, tmp_path / "job 1", [site])
+    main = Path(launch.__file__).with_name("__main__.py")
+    (package / "__main__.py").write_text(main.read_text(encoding="utf-8"), encoding="utf-8")
+    words = ["run", str(tmp_path / "job 1")]
+    command = launch.command_line(launch.Interpreter(sys.executable, False), package, words, [site])
     done = subprocess.run(command, capture_output=True, text=True, cwd=package.parent)
     assert (done.returncode, done.stderr) == (3, "")
     assert done.stdout.strip() == f"mgd_dispatch.cli run {tmp_path / 'job 1'} noun wheel None"

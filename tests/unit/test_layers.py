@@ -32,11 +32,18 @@ PURE = frozenset(
         "layout",
         "frames",
         "launch",
+        "findings",
         "preflight",
+        "session_findings",
         "wording",
         "failure_text",
         "devices",
         "report",
+        "panel_words",
+        "job_words",
+        "selection",
+        "shown",
+        "player",
     ]
 )
 """Rooms without any effect. They may import one another, `PURE_LIBRARY`, and nothing else."""

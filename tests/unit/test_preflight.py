@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from dispatch import destination, preflight
-from dispatch.preflight import Destination, Finding, Level, Plan
+from dispatch import destination, findings, preflight
+from dispatch.findings import Finding, Level
+from dispatch.preflight import Destination, Plan
 from dispatch.protocol import SceneFacts
 
 FACTS = SceneFacts(
@@ -108,8 +109,8 @@ def test_unbaked_simulations_may_be_allowed_and_do_not_matter_to_a_single_frame(
 def test_errors_come_first_and_refuse_the_job() -> None:
     found = preflight.check(replace(FACTS, engine="X", camera="", handlers=("h",)), PLAN)
     assert [f.level for f in found] == [Level.ERROR, Level.WARNING, Level.NOTE]
-    assert preflight.refused(found)
-    assert not preflight.refused(found[1:])
+    assert findings.refused(found)
+    assert not findings.refused(found[1:])
 
 
 def test_every_finding_is_one_sentence_with_a_stable_key() -> None:
@@ -124,6 +125,8 @@ def test_every_finding_is_one_sentence_with_a_stable_key() -> None:
     for finding in found:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", finding.key)
         assert re.fullmatch(r"[A-Z0-9].*\.", finding.text), finding.text
+        assert re.fullmatch(r"[A-Z0-9].*\.", finding.panel), finding.panel
+        assert not re.search(r"(^|\s)--\w", finding.panel), "no option of a command line in the panel"
 
 
 def test_disk_words_are_said_only_when_the_frames_do_not_fit() -> None:

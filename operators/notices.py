@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Says something to an artist who may be busy: a small pop-over that goes away when the mouse leaves it.
+
+Owns the words of the end notice and when Blender counts as idle. It must not keep a window, nor report: reports of
+timers never reach the status bar.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import bpy
+
+from ..dispatch import report
+from ..dispatch.model import Outcome
+from ..dispatch.watch import JobSeen
+
+TITLE = "Multi-GPU Dispatcher"
+CLASSES = ()
+
+_log = logging.getLogger(__name__)
+_GOOD = (Outcome.COMPLETE, Outcome.STOPPED)
+
+
+def is_idle() -> bool:
+    """Whether a pop-over disturbs nobody: nothing modal, no render, no bake, no playback."""
+    windows = bpy.context.window_manager.windows
+    if any(window.modal_operators or window.screen.is_animation_playing for window in windows):
+        return False
+    return bool(windows) and not any(map(bpy.app.is_job_running, ("RENDER", "OBJECT_BAKE", "COMPOSITE")))
+
+
+def ended(jobs: Sequence[JobSeen]) -> list[tuple[str, str]]:
+    """Return what there is to say of jobs that came to an end: (text, icon), a line each."""
+    return [(_end_words(job), "CHECKMARK" if _is_good(job) else "ERROR") for job in jobs]
+
+
+def popup(lines: Sequence[tuple[str, str]], *, resume: str = "") -> None:
+    """Show these lines under the mouse.
+
+    Args:
+        resume: Folder of a job for which a Resume button stands below them.
+    """
+
+    def draw(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+        for text, icon in lines:
+            menu.layout.label(text=text, icon=icon)
+        if resume:
+            menu.layout.operator("multi_gpu.resume", icon="PLAY").folder = resume
+
+    for line, _ in lines:
+        _log.info(line)
+    windows = bpy.context.window_manager.windows
+    if windows and not bpy.app.background:  # without a screen it would crash
+        with bpy.context.temp_override(window=windows[0]):
+            bpy.context.window_manager.popup_menu(draw, title=TITLE, icon="RENDER_ANIMATION")
+
+
+def _is_good(job: JobSeen) -> bool:
+    return job.snapshot is not None and job.snapshot.outcome in _GOOD
+
+
+def _end_words(job: JobSeen) -> str:
+    if job.error and job.snapshot is None:
+        return f"{job.name}: {job.error}"
+    if job.snapshot is None or job.snapshot.outcome is None:
+        return f"{job.name} was interrupted: resume it in the Render properties."
+    said = job.snapshot.audit or report.OUTCOMES[job.snapshot.outcome]
+    return f"{job.name}: {said[:1].lower()}{said[1:]}." if said else job.name

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The buttons that render: animation, frame, missing frames; Check, which only looks; Resume.
+
+Owns how an operator goes through the steps of `start`: from a button in between Blender's own events, with a cursor and
+words; called from Python to the end at once. It must not know what the steps are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.types import Context, Event, Operator, Timer
+
+from ..dispatch import findings, starting
+from ..dispatch import shown as rules
+from ..dispatch.model import DispatchError, Outcome
+from ..dispatch.watch import JobSeen
+from . import devices, session, start, tick
+from .plans import Kind
+from .steer import OnJob
+
+PAUSE = 0.02
+"""Seconds between two steps."""
+
+
+class Stepwise:
+    """An operator that goes through steps; `session.busy` says which."""
+
+    _steps: start.Steps[Any] | None = None
+    _timer: Timer | None = None
+
+    def steps(self) -> start.Steps[Any]:
+        """Return the steps."""
+        raise NotImplementedError
+
+    def execute(self, _context: Context) -> set[str]:
+        """Go to the end at once: called from Python, or in the background."""
+        self._steps = self.steps()
+        while (state := self._step()) == {"RUNNING_MODAL"}:
+            time.sleep(PAUSE)
+        return state
+
+    def invoke(self, context: Context, _event: Event) -> set[str]:
+        if context.window is None:
+            return self.execute(context)
+        self._steps = self.steps()
+        self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return self._step()
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        if event.type == "ESC":
+            self.cancel(context)
+            self.report({"INFO"}, "Nothing was started")
+            return {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        state = self._step()
+        return {"PASS_THROUGH"} if state == {"RUNNING_MODAL"} else state
+
+    def cancel(self, _context: Context) -> None:
+        """Leave nothing behind; Blender also calls it when another file is opened meanwhile."""
+        if self._steps is not None:
+            self._steps.close()
+        self._over()
+
+    def _step(self) -> set[str]:
+        try:
+            self._say(next(self._steps))
+        except StopIteration as end:
+            self._over()
+            self.report({"INFO"}, end.value)
+            return {"FINISHED"}
+        except DispatchError as error:
+            return self._failed(findings.in_panel(str(error)))
+        except Exception as error:
+            self._failed(f"Something went wrong ({type(error).__name__}: {error}): nothing was started.")
+            raise
+        return {"RUNNING_MODAL"}
+
+    def _failed(self, sentence: str) -> set[str]:
+        self._over()
+        session.trouble = sentence
+        self.report({"ERROR"}, sentence)
+        return {"CANCELLED"}
+
+    def _say(self, words: str) -> None:
+        if words != session.busy:
+            session.busy = words
+            tick.redraw()
+
+    def _over(self) -> None:
+        self._say("")
+        if self._timer is not None:
+            bpy.context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+
+
+def _may_start(cls: type[Operator], context: Context) -> bool:
+    scene, why = context.scene, ""
+    if session.busy:
+        why = f"A job is being made: {session.busy}"
+    elif scene is None:
+        why = "There is no scene"
+    elif scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
+        why = f"Scene '{scene.name}' has no camera"
+    elif scene.render.engine == "CYCLES" and session.seen().devices is not None and not devices.chosen(context):
+        why = "No device is chosen: tick one under Devices" if devices.rows(context) else "Cycles finds no device here"
+    if why:
+        cls.poll_message_set(why)
+    return not why
+
+
+class _Render(Stepwise):
+    bl_options = set()  # as Blender's own: a render is not repeated by Shift R
+    poll = classmethod(_may_start)
+    kind = Kind.ANIMATION
+
+    def steps(self) -> start.Steps[str]:
+        started = yield from start.run(self.kind)
+        return started.words
+
+
+class MULTI_GPU_OT_render_animation(_Render, Operator):
+    bl_idname = "multi_gpu.render_animation"
+    bl_label = "Render Animation on All GPUs"
+    bl_description = "Render the animation as it is now on all chosen devices. You can go on working, or close Blender"
+
+
+class MULTI_GPU_OT_render_frame(_Render, Operator):
+    bl_idname = "multi_gpu.render_frame"
+    bl_label = "Render Frame on All GPUs"
+    bl_description = "Render the current frame on all chosen devices together, to the file that it has in the animation"
+    kind = Kind.FRAME
+
+
+class MULTI_GPU_OT_render_missing(_Render, Operator):
+    bl_idname = "multi_gpu.render_missing"
+    bl_label = "Render Missing Frames on All GPUs"
+    bl_description = "Render the scene as it is now, but only frames that are not there yet. Others may help"
+    kind = Kind.MISSING
+
+
+class MULTI_GPU_OT_check(Stepwise, Operator):
+    bl_idname = "multi_gpu.check"
+    bl_label = "Check Scene"
+    bl_description = "Look for what would stand in the way of a render: missing files, simulations, the output folder"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if session.busy or context.scene is None:
+            cls.poll_message_set(session.busy or "There is no scene")
+            return False
+        return True
+
+    def steps(self) -> start.Steps[str]:
+        # What stands in the way is the answer here, not a failure.
+        with contextlib.suppress(start.Refused):
+            yield from start.look(Kind.ANIMATION)
+        return session.findings[0].panel if session.findings else "Nothing stands in the way of a render."
+
+
+class MULTI_GPU_OT_resume(OnJob, Operator):
+    bl_idname = "multi_gpu.resume"
+    bl_label = "Resume Render on All GPUs"
+    bl_description = "Go on where the job ended or was interrupted, with the scene as it was when it was started"
+
+    @staticmethod
+    def why_not(seen: JobSeen) -> str:
+        if seen.state not in rules.AT_REST or seen.running:
+            return f"{seen.name} is running"
+        complete = seen.snapshot is not None and seen.snapshot.outcome == Outcome.COMPLETE
+        return f"{seen.name} is complete: there is nothing to go on with" if complete else ""
+
+    def act(self, _context: Context, seen: JobSeen) -> str:
+        interpreter = session.interpreter()
+        if interpreter is None:
+            raise DispatchError("What runs the render outside Blender is still looked for: try again in a moment.")
+        with start.waiting():
+            starting.start(Path(seen.folder), interpreter, session.sites())
+        session.trouble = ""
+        session.show(str(seen.folder))
+        return f"{seen.name} goes on"
+
+
+CLASSES = (
+    MULTI_GPU_OT_render_animation,
+    MULTI_GPU_OT_render_frame,
+    MULTI_GPU_OT_render_missing,
+    MULTI_GPU_OT_check,
+    MULTI_GPU_OT_resume,
+)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The outer half of a test with a window: one real Blender on a display of its own, in a home of its own.
+
+Owns the process from its start to its end: what hangs is killed, Blender first and its X server after it (the other
+way round Blender hangs). Talks to `driver` through files, with a deadline for each answer. The mouse and the keys are
+real ones (xdotool on the X server), never calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+from waiting import until
+
+HERE = Path(__file__).resolve().parent
+MODULE = "bl_ext.user_default.multi_gpu_dispatcher"
+KEYS = {"F3": 69, "F12": 96, "Escape": 9, "Return": 36}
+"""Key codes: by name, F keys arrive with a modifier on the X server of Debian sid."""
+
+
+SHOWN = """
+import bl_ext.user_default.multi_gpu_dispatcher.operators.session as session
+job = session.shown()
+look = job and job.snapshot
+found = job and {
+    "state": job.state, "name": job.name, "frames": job.frames, "folder": str(job.folder),
+    "done": look.done if look else 0, "audit": look.audit if look else "",
+    "workers": [worker.slot for worker in look.workers] if look else [],
+    "messages": [message.text for message in look.messages] if look else [],
+}
+found
+"""
+"""What a test asks of the panel's job, as plain data."""
+
+
+class InBlender(Exception):
+    """What was asked inside Blender raised; the text is its traceback."""
+
+
+def private_environment(home: Path) -> dict[str, str]:
+    """Return an environment in which Blender and our program find nothing of this machine's user."""
+    drop = ("BLENDER", "MGD_", "XDG_", "DBUS", "DISPLAY", "WAYLAND", "FAKE_CHILD", "PYTHON", "CUDA", "HIP", "OCIO")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
+    env["MGD_TEST"] = os.environ.get("MGD_TEST", "")  # by this mark conftest finds what stays behind
+    places = {"CONFIG_HOME": "config", "STATE_HOME": "state", "DATA_HOME": "data", "CACHE_HOME": "cache"}
+    for name, folder in places.items():
+        (home / folder).mkdir(parents=True, exist_ok=True)
+        env[f"XDG_{name}"] = str(home / folder)
+    (home / "tmp").mkdir(exist_ok=True)
+    return env | {"HOME": str(home), "TMPDIR": str(home / "tmp"), "LC_ALL": "C.UTF-8"}
+
+
+class Session:
+    """A running Blender with a window."""
+
+    def __init__(
+        self,
+        blender: Path,
+        home: Path,
+        *,
+        shots: Path,
+        size: tuple[int, int] = (1000, 900),
+        words: tuple[object, ...] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it; ``blender`` has ``xvfb-blender`` and ``in`` beside it (tools/real-blender.sh)."""
+        self.tree, self.home, self.size, self._shots = blender.parent, home, size, shots
+        self.folder = home / f"gui-{time.monotonic_ns()}"
+        self.folder.mkdir()
+        self._asked = 0
+        state = self.folder / "state"
+        self.env = private_environment(home) | dict(env or {})
+        own = {"MGD_GUI": str(self.folder), "XVFB_STATE": str(state), "XVFB_SIZE": f"{size[0]}x{size[1]}"}
+        with (self.folder / "printed.log").open("wb") as log:
+            self._wrapper = subprocess.Popen(
+                [self.tree / "xvfb-blender", "--python", HERE / "driver.py", *map(str, words)],
+                env=self.env | own,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            until(lambda: state.exists() or self._wrapper.poll() is not None, 60, "the X server")
+            assert state.exists(), self.printed()
+            said = dict(word.split("=") for word in state.read_text().split())
+            self.pid, self._display = int(said["BLENDER_PID"]), said["DISPLAY"]
+            self.do("None", seconds=90)
+        except BaseException:
+            self.end()
+            raise
+
+    # --- talk -------------------------------------------------------------------------------------------------------
+
+    def do(self, text: str, seconds: float = 30.0, **names: object) -> Any:
+        """Run Python inside; return the value of its last line. ``names`` stand for their values in it.
+
+        Raises:
+            InBlender: it raised there.
+            AssertionError: Blender ended, or gave no answer in time.
+        """
+        number, self._asked = self._asked, self._asked + 1
+        head = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+        ask = self.folder / f"ask-{number}.py"
+        ask.with_suffix(".new").write_text(head + text, encoding="utf-8")
+        ask.with_suffix(".new").rename(ask)
+        found: list[dict[str, Any]] = []
+
+        def answered() -> bool:
+            found[:] = [line for line in self._answers() if line["number"] == number]
+            return bool(found) or self._wrapper.poll() is not None
+
+        until(answered, seconds, f"Blender's answer to {text[:80]!r}")
+        assert found, f"Blender ended at {text[:80]!r}: {self.printed()[-3000:]}"
+        if "error" in found[0]:
+            raise InBlender(found[0]["error"])
+        return found[0]["value"]
+
+    def wait_for(self, text: str, seconds: float = 30.0, **names: object) -> Any:
+        """Ask again and again until the value is true; return it."""
+        last: list[Any] = []
+
+        def holds() -> bool:
+            last[:] = [self.do(text, **names)]
+            return bool(last[0])
+
+        try:
+            until(holds, seconds, text)
+        except AssertionError:
+            self.shot("missed")
+            raise AssertionError(
+                f"{text} did not become true in {seconds} s: {last}; {self.printed()[-2000:]}"
+            ) from None
+        return last[0]
+
+    def _answers(self) -> list[dict[str, Any]]:
+        path = self.folder / "answers.jsonl"
+        if not path.exists():
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def printed(self) -> str:
+        """What Blender printed so far."""
+        return (self.folder / "printed.log").read_text(encoding="utf-8", errors="replace")
+
+    # --- the extension ----------------------------------------------------------------------------------------------
+
+    def scene(self, output: Path, frames: int, samples: int = 1, blender: Path | None = None) -> None:
+        """Make the open scene a small one; ``blender`` is the one to use by the preferences (default: this one)."""
+        self.do(f"small_scene({str(output / '####')!r}, {frames}, {samples})")
+        if blender is not None:
+            self.do(f"bpy.context.preferences.addons[{MODULE!r}].preferences.blender = {str(blender)!r}")
+
+    def shown(self) -> dict[str, Any] | None:
+        """Return what the panel shows of its job: state, done, workers, audit."""
+        return self.do(SHOWN)
+
+    def wait_for_state(self, *states: str, seconds: float = 60.0, done: int = 0) -> dict[str, Any]:
+        """Wait until the panel's job is in one of these states with so many frames done."""
+        text = (
+            f"{SHOWN.rstrip()}\nfound if found and found['state'] in {states!r} and found['done'] >= {done} else None"
+        )
+        return self.wait_for(text, seconds)
+
+    def words(self) -> str:
+        """Every text of our panels, one a line."""
+        words = "\n".join(self.do("panel_words()"))
+        assert "cannot be shown" not in words, words  # what `ui.guard` leaves of a part whose drawing failed
+        return words
+
+    # --- hands and eyes ---------------------------------------------------------------------------------------------
+
+    def show_panel(self, *, alone: bool = True) -> None:
+        self.do(f"show_panel(alone={alone})")
+
+    def buttons(self, parts: tuple[float, ...] = (0.5,), step: int = 10) -> list[tuple[str, int, int]]:
+        """Return (what Blender says it is, x, y) of the panel's buttons."""
+        return [(what, x, y) for what, x, y in self.do(f"buttons({parts!r}, {step})", seconds=120)]
+
+    def find(self, what: str, parts: tuple[float, ...] = (0.5,)) -> tuple[int, int]:
+        """Return where the button is whose command or property path holds these words."""
+        seen = self.buttons(parts)
+        places = [(x, y) for name, x, y in seen if what in name]
+        if not places:
+            raise AssertionError(f"no button {what!r} in the panel ({self.shot('no-button')}): {seen}")
+        return places[0]
+
+    def click(self, what: str, parts: tuple[float, ...] = (0.5,)) -> None:
+        """Press that button with the mouse."""
+        x, y = self.find(what, parts)
+        self.do(f"click({x}, {y})")
+
+    def press(self, key: str) -> None:
+        self._tool("key", str(KEYS[key]))
+
+    def type(self, words: str) -> None:
+        self._tool("type", "--delay", "60", words)
+
+    def search(self, words: str) -> None:
+        """Run the first thing that F3 finds by these words, with the pointer over the big area."""
+        self.do("pointer(region_of(big_area()).x + 60, region_of(big_area()).y + 60)")
+        self.press("F3")
+        self.settle()
+        self.type(words)
+        self.settle()
+        self.shot("search-" + re.sub(r"\W+", "-", words))
+        self.press("Return")
+        self.settle()
+
+    def settle(self) -> None:
+        """Give Blender the time to handle events and draw."""
+        self.do("(seconds for seconds in (0.3, 0.3))")
+
+    def shot(self, name: str) -> Path:
+        """Keep a picture of the whole screen."""
+        self._shots.mkdir(parents=True, exist_ok=True)
+        path = self._shots / f"{name}.png"
+        # written inside the private home first: the tree of the application may not see our working tree
+        taken = self.folder / "shot.png"
+        if self._run("import", "-window", "root", str(taken)) == 0:
+            shutil.copyfile(taken, path)
+        return path
+
+    def _tool(self, *words: str) -> None:
+        assert self._run("xdotool", *words) == 0, words
+
+    def _run(self, *words: str) -> int:
+        env = self.env | {"DISPLAY": self._display}
+        done = subprocess.run(
+            [self.tree / "in", *words], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30
+        )
+        return done.returncode
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def quit(self, seconds: float = 60.0) -> int:
+        """Quit as File > Quit does; return the exit status."""
+        ask = self.folder / f"ask-{self._asked}.py"
+        ask.with_suffix(".new").write_text("bpy.ops.wm.quit_blender()", encoding="utf-8")
+        ask.with_suffix(".new").rename(ask)
+        return self._wrapper.wait(seconds)
+
+    def kill(self) -> None:
+        """kill -9, as a crash would end it."""
+        psutil.Process(self.pid).kill()
+        self._wrapper.wait(30)
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever state it is in."""
+        if hasattr(self, "pid"):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if self._wrapper.poll() is None:
+                    psutil.Process(self.pid).kill()
+        else:
+            self._wrapper.terminate()
+        self._wrapper.wait(60)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()

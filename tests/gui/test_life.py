@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job outlives whatever happens to Blender, and a Blender finds it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import campaign
+from gui.session import MODULE, Session
+from waiting import until
+
+from dispatch import job
+
+Start = Callable[..., Session]
+Jobs = Callable[[], list[Path]]
+
+
+def done(folder: Path) -> int:
+    seen = job.read_snapshot(folder)
+    return seen.done if seen else 0
+
+
+def test_a_killed_blender_loses_no_frame_and_the_next_one_shows_the_job(
+    start: Start, jobs: Jobs, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    blender = start()
+    blender.scene(out, frames=40, samples=200)
+    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender.wait_for_state("rendering", done=3)
+    blender.kill()
+    (folder,) = jobs()
+    assert job.is_running(folder)
+    assert done(folder) < 30, "the job was over too soon for this test"
+    again = start()
+    found = again.wait_for_state("rendering", "ended")
+    assert found["state"] == "rendering", "the new Blender came too late: make the frames slower"
+    again.show_panel()
+    again.shot("1-found-running")
+    found = again.wait_for_state("ended", seconds=180)
+    assert found["audit"].startswith("40 of 40 frames complete, 0 rendered twice"), found
+    assert "40 of 40 frames" in again.words()
+    again.shot("2-finished")
+    pictures = sorted(out.glob("*.png"))
+    assert len(pictures) == 40
+    campaign.assert_all_whole(pictures)
+    assert sorted(out.iterdir()) == pictures
+
+
+def test_quitting_leaves_the_job_running(
+    start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]
+) -> None:
+    blender = start()
+    blender.scene(tmp_path / "out", frames=30, blender=simulated(seconds=0.5))
+    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender.wait_for_state("rendering", done=1)
+    assert blender.quit() == 0
+    (folder,) = jobs()
+    assert job.is_running(folder)
+    until(lambda: not job.is_running(folder), 60, "the job's end")
+    assert len(list((tmp_path / "out").glob("*.png"))) == 30
+
+
+def test_two_blenders_steer_one_job(start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]) -> None:
+    first = start()
+    first.scene(tmp_path / "out", frames=200, blender=simulated(seconds=0.3))
+    first.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    first.wait_for_state("rendering", done=1)
+    second = start()
+    second.wait_for_state("rendering", done=2)
+    second.do("bpy.ops.multi_gpu.pause()")
+    first.wait_for_state("paused")
+    second.wait_for_state("paused")
+    first.do("bpy.ops.multi_gpu.go_on()")
+    second.wait_for_state("rendering", done=done(jobs()[0]) + 1)
+    second.do("bpy.ops.multi_gpu.stop()")
+    found = first.wait_for_state("ended")
+    assert 0 < found["done"] < 200
+    assert len(list((tmp_path / "out").glob("*.png"))) == found["done"]
+
+
+def test_undo_and_switching_the_extension_off_do_not_touch_a_running_job(
+    start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]
+) -> None:
+    blender = start()
+    blender.scene(tmp_path / "out", frames=60, blender=simulated(seconds=0.4))
+    blender.do("bpy.ops.ed.undo_push(message='ready')")
+    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    before = blender.wait_for_state("rendering", done=1)
+    blender.do("bpy.ops.object.select_all(action='SELECT'); bpy.ops.transform.translate(value=(1, 0, 0))")
+    blender.do("bpy.ops.ed.undo()")
+    blender.do("bpy.ops.ed.undo()")
+    blender.do("bpy.ops.ed.redo()")
+    after = blender.wait_for_state("rendering", done=before["done"] + 2)
+    assert after["folder"] == before["folder"]
+    blender.do(f"import addon_utils; addon_utils.disable({MODULE!r})")
+    (folder,) = jobs()
+    at = done(folder)
+    until(lambda: done(folder) >= at + 2, 30, "frames of the job without the extension")
+    assert not blender.do("hasattr(bpy.types.Scene, 'multi_gpu')")
+    assert not blender.do("dir(bpy.ops.multi_gpu)")
+    blender.do(f"bool(addon_utils.enable({MODULE!r}))")
+    blender.wait_for_state("rendering", "ended")
+    found = blender.wait_for_state("ended", seconds=120)
+    assert found["audit"].startswith("60 of 60 frames complete"), found

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panel shows of a job that has ended or was interrupted: what became of it, and what can be done now.
+
+Owns this part of the panel. It must not look at any picture: the audit's sentence is in the snapshot.
+"""
+
+from bpy.types import Context, UILayout
+
+from ..dispatch import job_words
+from ..dispatch.model import Outcome
+from ..dispatch.snapshot import Snapshot
+from ..dispatch.watch import JobSeen
+from . import running, text
+
+ICONS = {Outcome.COMPLETE: "CHECKMARK", Outcome.STOPPED: "SNAP_FACE"}
+
+
+def draw(layout: UILayout, job: JobSeen, context: Context) -> None:
+    """Draw the whole part."""
+    if job.running and job.snapshot and job.snapshot.then_at:
+        running.countdown(layout, job.snapshot, context)
+    box = layout.box().column()
+    running.title(box, job, context)
+    snapshot = job.snapshot
+    if snapshot is None or snapshot.outcome is None:
+        _head(box, job, job.error or job_words.interrupted(snapshot), "ERROR", context)
+    else:
+        _head(box, job, job_words.headline(snapshot), ICONS.get(snapshot.outcome, "ERROR"), context)
+        text.paragraph(box, job_words.audit(snapshot), context, box=True)
+        _averages(box, snapshot, context)
+    _what_now(layout, job, snapshot)
+    if snapshot and snapshot.outcome not in (Outcome.COMPLETE, Outcome.STOPPED):
+        running.problems(layout, snapshot, context)
+
+
+def _head(box: UILayout, job: JobSeen, words: str, icon: str, context: Context) -> None:
+    row = box.row()
+    column = row.column(align=True)
+    text.paragraph(column, words, context, icon=icon, box=True, less=text.UNIT)
+    row.operator("multi_gpu.dismiss", text="", icon="X", emboss=False).folder = job.folder
+
+
+def _averages(box: UILayout, snapshot: Snapshot, context: Context) -> None:
+    common, pairs = job_words.device_averages(snapshot.devices)
+    column = box.column(align=True)
+    column.scale_y = 0.8
+    column.active = False
+    width = text.column(context, box=True)
+    if common:
+        column.label(text=text.shortened(common, width, context))
+    for name, figures in pairs:
+        beside = width - text.measured(figures, context) - text.UNIT * text.scale(context)
+        row = column.row()
+        row.label(text=text.shortened(name, beside, context))
+        right = row.row()
+        right.alignment = "RIGHT"
+        right.label(text=figures)
+
+
+def _what_now(layout: UILayout, job: JobSeen, snapshot: Snapshot | None) -> None:
+    column = layout.column(align=True)
+    whole = snapshot is not None and snapshot.outcome is Outcome.COMPLETE
+    if not whole:
+        row = column.row(align=True)
+        row.operator("multi_gpu.resume", text="Resume", icon="PLAY")
+        row.operator("multi_gpu.render_missing", text="Render Missing")
+    if snapshot and snapshot.elsewhere:
+        column.operator("multi_gpu.release_claims", text="Release Stale Claims", icon="UNLINKED")
+    if snapshot and snapshot.done:
+        running.pictures(column, snapshot, play=True)
