@@ -11,22 +11,19 @@ import contextlib
 import os
 import queue
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
-from . import audit, closing, frames, history, host, job, recovery
+from . import audit, closing, frames, history, host, job, recovery, wishes
 from .changes import Changes
 from .disk import Disk
 from .events import (
     Command,
     End,
     Event,
-    GoOnAsked,
     Hand,
     Kill,
     Load,
-    PauseAsked,
     Record,
     Recover,
     Recovered,
@@ -34,13 +31,11 @@ from .events import (
     Spawn,
     Spawned,
     Started,
-    StopAsked,
     Tell,
     TimePassed,
     WorkerEnded,
     WorkerSaid,
 )
-from .job import Wish
 from .journal import Journal, JournalFull
 from .line import InLine
 from .machine import Machine
@@ -58,13 +53,6 @@ TICK = 0.25
 
 BATCH = 256
 """Reports taken at once: they share one sync of the journal."""
-
-_ASKED: dict[Wish, Callable[[float], Event]] = {
-    Wish.STOP: StopAsked,
-    Wish.STOP_NOW: partial(StopAsked, now=True),
-    Wish.PAUSE: PauseAsked,
-    Wish.GO_ON: GoOnAsked,
-}
 
 
 def run(folder: Path, listener: Listener | None = None, entry: Path | None = None) -> Outcome:
@@ -117,6 +105,7 @@ class Dispatcher:
             done=done,
             label=lambda number: f"frame {self._frames[number]}",
         )
+        self._machine.last_picture = history.last_picture(past)
         for known in past.folders:
             self._presence.join(known)
             self._machine.know_folder(known)
@@ -146,7 +135,7 @@ class Dispatcher:
             recovery.tidy(self._folder)
         self._line.leave()
         self._awake.release()
-        closing.carry_out(self._folder, self._job.name, self._voice, lambda: self._voice.show(self._machine))
+        closing.carry_out(self._folder, self._job.name, self._voice, self._show)
         return outcome
 
     def _make_movie(self) -> Outcome:
@@ -201,19 +190,8 @@ class Dispatcher:
                     yield self._staff.ended(item, time.monotonic())
         now = time.monotonic()
         if now >= self._next_look:
-            yield from self._wishes(now)
+            yield from wishes.take(self._folder, now, self._line, self._voice.beside, self._write)
             yield TimePassed(now, self._late + now - self._next_look)
-
-    def _wishes(self, now: float) -> Iterator[Event]:
-        for asked in job.take_wishes(self._folder):
-            self._write("wish", wish=asked.wish, value=asked.value)
-            closing.heed(asked, self._voice.beside)
-            if asked.wish is Wish.AHEAD:
-                self._line.ahead()
-            elif asked.wish is Wish.SHARE:
-                self._line.share()
-            elif event := _ASKED.get(asked.wish):
-                yield event(now)
 
     def _handle(self, *events: Event) -> None:
         """Let the machine decide; put its records on disk; then do what it says, and tell it what came of that."""
@@ -278,8 +256,11 @@ class Dispatcher:
         if now >= self._next_look:
             self._late, self._next_look = now - self._next_look, now + TICK
             self._voice.tell_notes()
-            self._sync()
-            self._voice.show(self._machine)
+            self._show()
+
+    def _show(self) -> None:
+        self._sync()
+        self._voice.show(self._machine)
 
     def _write(self, what: str, **facts: object) -> None:
         self._journal.write(what, facts)

@@ -153,7 +153,7 @@ class Events:
 
     def show(self, snapshot: Snapshot) -> None:
         for message in report.fresh(self._messages, snapshot.messages):
-            self.event("message", at=message.at, level=message.level, text=message.text)
+            self.event("message", at=message.at, level=message.level, text=message.text, log=message.log)
         self._messages = snapshot.messages
         last = self._shown
         if last is None or last.state != snapshot.state or snapshot.elapsed - last.elapsed >= EVENT_EVERY:

@@ -179,6 +179,7 @@ class Hearing:
             self._machine.ledger.done(attempt.task)
             self._machine.found += 1
             self._machine.last_gain = at
+            self._machine.last_picture = report.pictures[-1].path
             self._machine.record("found", task=attempt.task, pictures=report.pictures)
             return
         ledger, pause = self._machine.ledger, self._machine.limits.claims

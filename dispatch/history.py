@@ -143,3 +143,9 @@ def done(history: History) -> Iterator[int]:
     for task, made in history.permitted.items():
         if task not in history.in_place and made and all(still_there(p, look_into=True) for p in made):
             yield task
+
+
+def last_picture(history: History) -> str:
+    """Path of the main picture that was put in place last; empty: none."""
+    made = next(reversed(history.in_place.values()), ())
+    return made[-1].path if made else ""

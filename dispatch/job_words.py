@@ -20,7 +20,7 @@ _AT = re.compile(r"(?P<kind>.+) \((?P<place>[^()]+)\)(?P<rest>.*)$")
 """``RTX 4090 (1b:00) 2``: a kind of card, where this one sits, which worker on it."""
 _OUTCOMES = {
     Outcome.COMPLETE: "Finished",
-    Outcome.INCOMPLETE: "Ended, but frames are missing",
+    Outcome.INCOMPLETE: "Frames are missing",
     Outcome.REFUSED: "Refused",
     Outcome.STOPPED: "Stopped",
     Outcome.IMPOSSIBLE: "Nothing could render",
@@ -57,9 +57,9 @@ def doing(snapshot: Snapshot) -> str:
     """One sentence for a job that is neither rendering nor ended; empty for those."""
     return {
         "starting": "Starting: the workers load the scene.",
-        "paused": "Paused. The GPUs are free for other work.",
-        "stopping": "Stopping: the current frames are finished first.",
-        "writing movie": "All frames are there. Writing the movie …",
+        "paused": "Paused: the GPUs are free.",
+        "stopping": "Stopping after the current frames.",
+        "writing movie": "Writing the movie …",
     }.get(snapshot.state, "")
 
 
@@ -158,16 +158,22 @@ def interrupted(snapshot: Snapshot | None) -> str:
     return f"Interrupted: {done_of(snapshot)} are there. Resume goes on with the rest."
 
 
-def device_averages(devices: Sequence[DeviceView]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """What is common to the cards that did something, and for each its short name and ``8.3 s/frame · 63 frames``."""
+def device_averages(devices: Sequence[DeviceView]) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """What is common to the cards that did something, and for each its short name and its figures.
+
+    The figures come in variants, fullest first: ``8.3 s/frame · 63 frames``, ``63 × 8.3 s``.
+    """
     plain = [Device(view.id, view.name, _backend(view.id), device_room.pci_address(view.id)) for view in devices]
     names = device_room.display_names(plain)
     busy = [view for view in devices if view.done]
     common, short = _told_apart([device_name(names[view.id]) for view in busy])
-    figures = [
-        f"{wording.duration(view.seconds_per_frame)}/frame{DOT}{wording.count(view.done, 'frame')}" for view in busy
-    ]
-    return common, tuple(zip(short, figures, strict=True))
+    return common, tuple(zip(short, map(_average, busy), strict=True))
+
+
+def _average(device: DeviceView) -> tuple[str, ...]:
+    pace = f"{wording.duration(device.seconds_per_frame)}/frame"
+    brief = f"{device.done:,} × {wording.duration(device.seconds_per_frame)}"
+    return f"{pace}{DOT}{wording.count(device.done, 'frame')}", brief, pace
 
 
 def _backend(id: str) -> Backend:

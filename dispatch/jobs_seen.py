@@ -147,7 +147,7 @@ class _Folder:
     def _starts(self, snapshot: _Stamp | None) -> bool:
         """The engine is copied when a job is started: newer than the snapshot, the first one is still to come."""
         copied = _stamp(self._engine_path)
-        if copied is None or time.time() - copied[0] / 1e9 > STARTS:
+        if copied is None or abs(time.time() - copied[0] / 1e9) > STARTS:
             return False
         return snapshot is None or copied[0] > snapshot[0]
 

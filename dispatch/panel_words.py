@@ -16,7 +16,7 @@ from .model import Backend, Device, DispatchError, Strategy, Then
 
 DOT = " · "
 
-_MAKERS = re.compile(r"\b(NVIDIA|AMD|Intel|GeForce|Radeon(?= RX\b| PRO\b| Pro\b)|Apple(?= M\d))\b\s*|\((R|TM)\)\s*")
+_MAKERS = re.compile(r"\b(NVIDIA|AMD|Intel|GeForce|Radeon(?= RX\b| PRO\b| Pro\b)|Apple(?= M\d))\b|\((R|TM)\)")
 _BACKENDS = {Backend.OPTIX: "OptiX", Backend.ONEAPI: "oneAPI", Backend.METAL: "Metal"}
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 _THEN = {Then.NOTHING: "Nothing", Then.NOTIFY: "Notify Me", Then.SLEEP: "Sleep", Then.SHUT_DOWN: "Shut Down"}
@@ -28,7 +28,7 @@ _THEN = {Then.NOTHING: "Nothing", Then.NOTIFY: "Notify Me", Then.SLEEP: "Sleep",
 @lru_cache(maxsize=256)
 def device_name(name: str) -> str:
     """Shorten a card's name to what tells it apart: ``RTX 4090 (3b:00)`` for ``NVIDIA GeForce RTX 4090 (3b:00)``."""
-    short = _MAKERS.sub("", name).strip()
+    short = " ".join(_MAKERS.sub(" ", name).split())
     return short if short and short != "Graphics" else name
 
 
@@ -106,6 +106,8 @@ def strategy(
     if len(slots[0].devices) > 1:
         together = f"{'both' if len(devices) == 2 else f'all {len(devices)}'} {_unit(devices)}s"
         return f"1 worker: {together} on each frame"
+    if workers == 1 and len(devices) == 1:
+        return f"1 worker on the {'GPU' if kinds else 'CPU'}"
     words = f"{wording.count(workers, 'worker')}: {_each(devices, workers)}"
     return f"{words} ({wording.names([backend_name(kind) for kind in kinds])})" if len(kinds) > 1 else words
 
@@ -116,7 +118,7 @@ def _unit(devices: Sequence[Device]) -> str:
 
 def _each(devices: Sequence[Device], workers: int) -> str:
     if all(device.backend is Backend.CPU for device in devices):
-        return "on the CPU" if workers == 1 else "they share the CPU"
+        return "they share the CPU"
     each, rest = divmod(workers, len(devices))
     if not each:
         return "one per frame"
@@ -128,9 +130,9 @@ def _each(devices: Sequence[Device], workers: int) -> str:
 # ---------------------------------------------------------------- devices
 
 
-def chosen_of(rows: Sequence[bool]) -> str:
+def chosen_of(chosen: int, here: int) -> str:
     """``2 of 4``; empty where there is nothing to choose from."""
-    return f"{sum(rows)} of {len(rows)}" if rows else ""
+    return f"{chosen} of {here}" if here else ""
 
 
 def memory(used: int | None, total: int | None) -> str:

@@ -157,7 +157,7 @@ class Telemetry:
         )
 
     def _display(self, handle: object) -> bool | None:
-        # "Display mode" says Enabled on data-centre cards without any screen; "active" is about a desktop on the card.
+        # "Display mode" is 1 on an H200 without any screen (tried); "active" tells whether a desktop runs on the card.
         active = self._ask("nvmlDeviceGetDisplayActive", handle)
         return None if active is None else bool(active)
 

@@ -96,10 +96,8 @@ class MULTI_GPU_OT_show_frame(OnJob, Operator):
         path = seen.snapshot.last_picture
         if not Path(path).is_file():
             raise DispatchError(f"The picture {path} is not there any more: open the output folder to see the others.")
-        space = _image_editor()
-        if space is None:
+        if not _show_image(path):
             raise DispatchError("There is no window that could show the frame: open the output folder instead.")
-        space.image = _image(path)
         return ""
 
 
@@ -186,26 +184,30 @@ def _image(path: str) -> bpy.types.Image:
     return new
 
 
-def _image_editor() -> bpy.types.SpaceImageEditor | None:
-    """Return the Image Editor that disturbs least, in a new window where there is none."""
+def _show_image(path: str) -> bool:
+    """Show the picture in the Image Editor that disturbs least, in a new window where there is none."""
+    windows = bpy.context.window_manager.windows
     editors = [
         area.spaces.active
-        for window in bpy.context.window_manager.windows
+        for window in windows
         for area in window.screen.areas
         if area.ui_type == "IMAGE_EDITOR" and area.spaces.active.mode == "VIEW"
     ]
-    if not editors:
-        return _new_editor()
-    return min(editors, key=lambda space: space.image is not None and space.image.name != IMAGE)
-
-
-def _new_editor() -> bpy.types.SpaceImageEditor | None:
-    if bpy.app.background or not bpy.context.window_manager.windows:
-        return None
+    if editors:
+        best = min(editors, key=lambda space: space.image is not None and space.image.name != IMAGE)
+        best.image = _image(path)
+        return True
+    if bpy.app.background or not windows:
+        return False
     bpy.ops.wm.window_new()
-    area = bpy.context.window_manager.windows[-1].screen.areas[0]
+    window = bpy.context.window_manager.windows[-1]
+    area = window.screen.areas[0]
     area.ui_type = "IMAGE_EDITOR"
-    return area.spaces.active
+    area.spaces.active.image = _image(path)
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.image.view_all(fit_view=True)
+    return True
 
 
 CLASSES = (

@@ -83,11 +83,15 @@ def wishes(scene: bpy.types.Scene, facts: SceneFacts, kind: Kind, blend: str) ->
 def finished(job: Job, scene: bpy.types.Scene, facts: SceneFacts, kind: Kind) -> Job:
     """Return the drafted job with what only a job of the panel has."""
     chosen = settings.of(scene)
-    movie = facts.movie_path if chosen.make_movie and kind is not Kind.FRAME else ""
     # One core stays with the artist.
     cores = 0 if bpy.app.background else max(1, host.cores() - 1)
     test = {"resolution": chosen.resolution, "samples": float(chosen.samples)} if chosen.use_test else {}
-    return replace(job, movie=movie, then=then(scene), cores=cores, **test)
+    return replace(job, movie=movie(scene, facts, kind), then=then(scene), cores=cores, **test)
+
+
+def movie(scene: bpy.types.Scene, facts: SceneFacts, kind: Kind = Kind.ANIMATION) -> str:
+    """Return the movie that is made of the pictures at the end; empty: none."""
+    return facts.movie_path if settings.of(scene).make_movie and kind is not Kind.FRAME else ""
 
 
 def then(scene: bpy.types.Scene) -> Then:

@@ -1,103 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The buttons that render: animation, frame, missing frames; Check, which only looks; Resume.
 
-Owns how an operator goes through the steps of `start`: from a button in between Blender's own events, with a cursor and
-words; called from Python to the end at once. It must not know what the steps are.
+Owns when each may be pressed, and why not. What is done then is in `start`, how it is gone through in `stepwise`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
-from typing import Any
 
-import bpy
-from bpy.types import Context, Event, Operator, Timer
+from bpy.types import Context, Operator
 
-from ..dispatch import findings, starting
 from ..dispatch import shown as rules
+from ..dispatch import starting
 from ..dispatch.model import DispatchError, Outcome
 from ..dispatch.watch import JobSeen
-from . import devices, session, start, tick
+from . import devices, session, start
+from .on_job import OnJob, waiting
 from .plans import Kind
-from .steer import OnJob
-
-PAUSE = 0.02
-"""Seconds between two steps."""
-
-
-class Stepwise:
-    """An operator that goes through steps; `session.busy` says which."""
-
-    _steps: start.Steps[Any] | None = None
-    _timer: Timer | None = None
-
-    def steps(self) -> start.Steps[Any]:
-        """Return the steps."""
-        raise NotImplementedError
-
-    def execute(self, _context: Context) -> set[str]:
-        """Go to the end at once: called from Python, or in the background."""
-        self._steps = self.steps()
-        while (state := self._step()) == {"RUNNING_MODAL"}:
-            time.sleep(PAUSE)
-        return state
-
-    def invoke(self, context: Context, _event: Event) -> set[str]:
-        if context.window is None:
-            return self.execute(context)
-        self._steps = self.steps()
-        self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return self._step()
-
-    def modal(self, context: Context, event: Event) -> set[str]:
-        if event.type == "ESC":
-            self.cancel(context)
-            self.report({"INFO"}, "Nothing was started")
-            return {"CANCELLED"}
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        state = self._step()
-        return {"PASS_THROUGH"} if state == {"RUNNING_MODAL"} else state
-
-    def cancel(self, _context: Context) -> None:
-        """Leave nothing behind; Blender also calls it when another file is opened meanwhile."""
-        if self._steps is not None:
-            self._steps.close()
-        self._over()
-
-    def _step(self) -> set[str]:
-        try:
-            self._say(next(self._steps))
-        except StopIteration as end:
-            self._over()
-            self.report({"INFO"}, end.value)
-            return {"FINISHED"}
-        except DispatchError as error:
-            return self._failed(findings.in_panel(str(error)))
-        except Exception as error:
-            self._failed(f"Something went wrong ({type(error).__name__}: {error}): nothing was started.")
-            raise
-        return {"RUNNING_MODAL"}
-
-    def _failed(self, sentence: str) -> set[str]:
-        self._over()
-        session.trouble = sentence
-        self.report({"ERROR"}, sentence)
-        return {"CANCELLED"}
-
-    def _say(self, words: str) -> None:
-        if words != session.busy:
-            session.busy = words
-            tick.redraw()
-
-    def _over(self) -> None:
-        self._say("")
-        if self._timer is not None:
-            bpy.context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
+from .stepwise import Steps, Stepwise
 
 
 def _may_start(cls: type[Operator], context: Context) -> bool:
@@ -120,7 +41,7 @@ class _Render(Stepwise):
     poll = classmethod(_may_start)
     kind = Kind.ANIMATION
 
-    def steps(self) -> start.Steps[str]:
+    def steps(self) -> Steps[str]:
         started = yield from start.run(self.kind)
         return started.words
 
@@ -158,7 +79,7 @@ class MULTI_GPU_OT_check(Stepwise, Operator):
             return False
         return True
 
-    def steps(self) -> start.Steps[str]:
+    def steps(self) -> Steps[str]:
         # What stands in the way is the answer here, not a failure.
         with contextlib.suppress(start.Refused):
             yield from start.look(Kind.ANIMATION)
@@ -177,11 +98,11 @@ class MULTI_GPU_OT_resume(OnJob, Operator):
         complete = seen.snapshot is not None and seen.snapshot.outcome == Outcome.COMPLETE
         return f"{seen.name} is complete: there is nothing to go on with" if complete else ""
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
+    def act(self, context: Context, seen: JobSeen) -> str:
         interpreter = session.interpreter()
         if interpreter is None:
             raise DispatchError("What runs the render outside Blender is still looked for: try again in a moment.")
-        with start.waiting():
+        with waiting(context):
             starting.start(Path(seen.folder), interpreter, session.sites())
         session.trouble = ""
         session.show(str(seen.folder))

@@ -73,7 +73,9 @@ def _write(path: Path) -> None:
     """Save the copy; whatever Blender answers, the file itself is looked at."""
     try:
         # Uncompressed: a multi-gigabyte scene is saved and loaded several times faster, and is gone after the job.
-        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True, compress=False, check_existing=False)
+        bpy.ops.wm.save_as_mainfile(
+            filepath=str(path), copy=True, relative_remap=True, compress=False, check_existing=False
+        )
     except RuntimeError as error:
         # Its own words are often about something else ("No such file or directory" for a full disk).
         full = host.free_space(path.parent) < _ROOM
@@ -119,7 +121,9 @@ def _bring_caches(home: Path, copy: Path) -> None:
 def _disk_caches() -> Iterator[Any]:
     for thing in bpy.data.objects:
         for modifier in thing.modifiers:
-            yield from (cache for cache in _caches(modifier) if cache and cache.use_disk_cache and thing.library is None)
+            yield from (
+                cache for cache in _caches(modifier) if cache and cache.use_disk_cache and thing.library is None
+            )
     for scene in bpy.data.scenes:
         world = scene.rigidbody_world
         if world and world.point_cache and world.point_cache.use_disk_cache:

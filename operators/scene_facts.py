@@ -28,7 +28,7 @@ _AT_HOME = ("//", "{blend_dir}")
 REMEMBERED = frozenset(
     [
         *("missing-files", "unbaked-simulation", "scene-warning", "bad-template", "test-replaces"),
-        *("output-in-use", "shared-with-overwrite", "shared-folder"),
+        *("output-in-use", "shared-with-overwrite", "shared-folder", "movie-there"),
     ]
 )
 """Keys of what only a full look finds; they stay until the next one, or until they are mended."""
@@ -83,6 +83,8 @@ def light(context: bpy.types.Context) -> SceneFacts:
         first_path=_picture(absolute, scene.frame_start, ending),
         last_path=_picture(absolute, scene.frame_end, ending),
         file_format="PNG" if movie else render.image_settings.file_format,
+        # A template that is wrong would be printed at each redraw; the full look says so.
+        movie_path=_movie(scene) if "{" not in render.filepath else "",
         is_movie=False,  # a job of the panel renders pictures; the movie is made of them at the end
         views=views.suffixes(scene),
         use_overwrite=render.use_overwrite,
@@ -107,7 +109,8 @@ def findings(context: bpy.types.Context) -> tuple[Finding, ...]:
     except DispatchError:
         wanted = (scene.frame_start,)  # the panel says beside the text what is wrong with it
     here = place is not None and os.path.dirname(known.first_path) == place.folder  # noqa: PTH120
-    plan = Plan(wanted, known.use_overwrite, destinations=(place,) if place and here else ())
+    movie = plans.movie(scene, known)
+    plan = Plan(wanted, known.use_overwrite, movie=movie, destinations=(place,) if place and here else ())
     found = [*session_findings.check(of_session(context)), *preflight.check(known, plan)]
     found += [each for each in session.findings if each.key in REMEMBERED]
     return tuple(in_order(found))

@@ -8,6 +8,7 @@ windows. It must not touch a Scene, a window or a file.
 
 import importlib.util
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,7 @@ _watch: Watch | None = None
 _place: _Place | None = None
 _asked = False
 """This watch was asked for the devices."""
+_measures_until = 0.0
 _wanted = ""
 """Folder of the job that the artist chose to see."""
 _nothing = Seen()
@@ -85,10 +87,17 @@ def wants_destination(folder: str) -> None:
         watch.look_at(folder)
 
 
-def wants_size(wanted: bool = True) -> None:
-    """Have the size of the jobs folder measured (`Seen.bytes`) from now on, or no longer."""
+def wants_size() -> None:
+    """Have the size of the jobs folder measured (`Seen.bytes`) for the next minute; from anywhere, draw() included."""
+    global _measures_until
+    _measures_until = time.monotonic() + 60.0
     if watch := _opened():
-        watch.measure(wanted)
+        watch.measure(True)
+
+
+def measures() -> bool:
+    """Whether somebody wants to see the size of the jobs folder."""
+    return time.monotonic() < _measures_until
 
 
 def interpreter() -> Interpreter | None:
@@ -120,8 +129,10 @@ def blender() -> str:
     return bpy.path.abspath(chosen) if chosen else bpy.app.binary_path or sys.executable or ""
 
 
-def reopen_if_moved() -> None:
-    """Follow a change of the preferences: another jobs folder, another Blender."""
+def follow() -> None:
+    """Follow what changed: another jobs folder or Blender in the preferences, nobody who wants the size any more."""
+    if _watch is not None and not measures():
+        _watch.measure(False)
     if _watch is not None and _place != _Place(preferences.jobs_root(), blender()):
         asked = _asked
         _close()

@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the artist's session to a started job, step by step.
 
-Owns the order of the steps: look at the scene, refuse or go on, devices, copy of the scene, job folder, dispatcher. A
-step that takes long runs beside Blender or under a wait cursor. Until the dispatcher is started everything can fail,
-and then nothing is left behind. What it is told to render is `plans`'; it must not keep a Scene from step to step.
+Owns the order of the steps: look at the scene, refuse or go on, devices, copy of the scene, job folder, dispatcher.
+Until the dispatcher is started everything can fail, and then nothing is left behind. What it is told to render is
+`plans`'; it must not keep a Scene from step to step.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import bpy
 
@@ -40,11 +35,9 @@ from ..dispatch.model import Backend, BlenderProgram, Device, DispatchError
 from ..dispatch.preflight import Plan
 from ..dispatch.protocol import SceneFacts
 from . import devices, plans, preferences, scene_copy, scene_facts, session, settings
+from .on_job import waiting
 from .plans import Kind
-
-T = TypeVar("T")
-Steps = Generator[str, None, T]
-"""What is done now, for people, again and again until it is done; anything else may happen in between."""
+from .stepwise import Steps, beside, shown
 
 FOLDERS_ANSWER = 20.0
 DEVICES_ANSWER = 120.0
@@ -96,19 +89,19 @@ def run(kind: Kind) -> Steps[Started]:
     chosen = yield from _devices(looked.facts.engine)
     children = yield from _children(chosen)
     _fit(chosen, looked.facts.engine)
-    yield from _shown("Saving the scene …")
+    yield from shown("Saving the scene …")
     if (bpy.data.filepath, bpy.context.scene.name) != (looked.file, looked.facts.scene):
         raise DispatchError("Another scene was opened meanwhile: press the button again to render that one.")
     interpreter = session.interpreter()
     if interpreter is None:
         raise DispatchError("Nothing was found that can run the render outside this Blender: restart Blender.")
     folder = preferences.jobs_root() / job.new_id(Path(bpy.data.filepath or scene_copy.UNSAVED).stem)
-    with waiting():
+    with waiting(bpy.context):
         copied = scene_copy.save(folder)
     try:
         made = _written(looked, chosen, children.program, copied, kind)
-        yield from _shown("Starting …")
-        with waiting():
+        yield from shown("Starting …")
+        with waiting(bpy.context):
             job.create(made, folder.parent, "" if made.factory else children.config)
             starting.start(folder, interpreter, session.sites())
     except BaseException:
@@ -128,16 +121,17 @@ def look(kind: Kind) -> Steps[Looked]:
         DispatchError: the frames cannot be read, or a disk does not answer.
     """
     session.trouble = ""
-    yield from _shown("Checking the scene …")
-    with waiting():
+    yield from shown("Checking the scene …")
+    with waiting(bpy.context):
         scene = bpy.context.scene
         facts, here, file = scene_facts.full(bpy.context), scene_facts.of_session(bpy.context), bpy.data.filepath
         wanted = plans.frames_of(scene, kind)
         allowed, test = settings.of(scene).allow_unbaked, settings.of(scene).use_test
-    plan = Plan(wanted, plans.overwrites(facts, kind), facts.scene, allowed)
+        movie = plans.movie(scene, facts, kind)
+    plan = Plan(wanted, plans.overwrites(facts, kind), facts.scene, allowed, movie=movie)
     root = preferences.jobs_root()
     words = "Looking at the output folder …"
-    plan, replaced = yield from _beside(lambda: _on_disk(facts, plan, root), words, FOLDERS_ANSWER)
+    plan, replaced = yield from beside(lambda: _on_disk(facts, plan, root), words, FOLDERS_ANSWER)
     if test and plan.overwrite:
         here = replace(here, replaced=replaced)
     found = [*session_findings.check(here), *preflight.check(facts, plan)]
@@ -153,7 +147,9 @@ def _on_disk(facts: SceneFacts, plan: Plan, root: Path) -> tuple[Plan, str]:
     first = Path(facts.first_path)
     full = replace(
         plan,
-        destinations=tuple(destination.look(folder) for folder in preparation.output_folders(facts)),
+        # Where the missing frames are asked for, a movie that is there is kept, which is no reason to refuse.
+        movie_there=bool(plan.movie) and facts.use_overwrite == plan.overwrite and Path(plan.movie).exists(),
+        destinations=tuple(destination.look(folder) for folder in preparation.output_folders(facts, plan.movie)),
         same_output=destination.writer_of(facts.output, root),
         others=destination.at_work(first.parent) if facts.first_path else (),
     )
@@ -201,14 +197,16 @@ def _children(chosen: tuple[Device, ...]) -> Steps[Children]:
     def ask() -> Children:
         program = blenders.find(spec, os.environ)
         if program.version[0] < here[0] and program.version[:2] < READS_NEWER:
-            raise DispatchError(f"{program.words} cannot open a file of Blender {here[0]}.{here[1]}: choose a newer one.")
+            raise DispatchError(
+                f"{program.words} cannot open a file of Blender {here[0]}.{here[1]}: choose a newer one."
+            )
         seen = inspection.inspect(program, factory=factory)
         missing = [device.name for device in chosen if device.id not in {each.id for each in seen.devices}]
         if missing:
             raise DispatchError(f"{program.words} cannot render on {missing[0]}: choose another Blender or device.")
         return Children(program, seen.config)
 
-    return (yield from _beside(ask, "Starting the other Blender …", BLENDER_ANSWERS))
+    return (yield from beside(ask, "Starting the other Blender …", BLENDER_ANSWERS))
 
 
 def _written(
@@ -219,45 +217,3 @@ def _written(
     found = preparation.Found(copied.path, program, looked.facts, looked.plan, chosen)
     drafted = preparation.draft(plans.wishes(scene, looked.facts, kind, str(copied.path)), found, os.environ)
     return plans.finished(replace(drafted, id=folder.name, home=copied.home), scene, looked.facts, kind)
-
-
-def _shown(words: str) -> Steps[None]:
-    """Let Blender draw the words before it stands still."""
-    for _ in range(2):
-        yield words
-
-
-def _beside(question: Callable[[], T], words: str, seconds: float) -> Steps[T]:
-    """Ask in a thread, which must not touch bpy, while Blender goes on.
-
-    Raises:
-        DispatchError: no answer in time (a file server hangs), or what the question raised.
-    """
-    answer: Future[T] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(question())
-        except BaseException as error:  # noqa: BLE001 - raised again where the answer is wanted
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, name="multi-gpu question", daemon=True).start()
-    until = time.monotonic() + seconds
-    while not answer.done():
-        if time.monotonic() > until:
-            raise DispatchError(f"{words.rstrip(' …')} took longer than {seconds:.0f} s: is its disk or server there?")
-        yield words
-    return answer.result()
-
-
-@contextlib.contextmanager
-def waiting() -> Iterator[None]:
-    """Show the wait cursor while Blender stands still."""
-    window = bpy.context.window
-    if window:
-        window.cursor_modal_set("WAIT")
-    try:
-        yield
-    finally:
-        if window:
-            window.cursor_modal_restore()

@@ -53,20 +53,38 @@ def tick() -> float:
 
 
 def redraw() -> None:
-    """Redraw what shows the session; nothing of it is kept."""
+    """Redraw what shows the session, and nothing else: a redraw costs far more than the tick."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "PROPERTIES" and area.spaces.active.context in PANELS:
-                for region in area.regions:
-                    if region.type == "WINDOW":
-                        region.tag_redraw()
+            shows = _region_of_ours(area)
+            for region in area.regions:
+                if region.type == shows and region.width > 1:
+                    region.tag_redraw()
         # The status bar is in no list of areas. Setting its text redraws it, but would wipe a modal tool's hints.
         if not window.modal_operators:
             window.workspace.status_text_set(None)
 
 
+def _region_of_ours(area: bpy.types.Area) -> str:
+    """Return the type of the region in which something of ours is drawn; empty: none."""
+    space = area.spaces.active
+    if area.type == "PROPERTIES":
+        return "WINDOW" if space.context in PANELS else ""
+    if area.type == "IMAGE_EDITOR":
+        return "UI"
+    return "WINDOW" if area.type == "PREFERENCES" and session.measures() else ""
+
+
+def _region_of(area: bpy.types.Area) -> str:
+    """Return the kind of region in which this area shows something of ours; empty: none."""
+    space = area.spaces.active
+    if area.type == "PROPERTIES" and space.context in PANELS:
+        return "WINDOW"
+    return "UI" if area.type == "IMAGE_EDITOR" and space.show_region_ui else ""
+
+
 def _tick() -> None:
-    session.reopen_if_moved()
+    session.follow()
     seen = session.seen()
     if seen.version:
         _look_for_ends(seen.jobs)

@@ -87,14 +87,16 @@ class Studio:
         x, y, width, height = session.do("panel_box()")
         cut, picture = self.home / "cut.png", self.folder / f"{name}.png"
         tree = self.blender.with_name("in")
-        words = ["-crop", f"{width}x{height - EDGE}+{x}+{y}", "+repage", "-fuzz", "2%", "-define", "trim:edges=south", "-trim", "+repage"]
+        words = ["-crop", f"{width}x{height - EDGE}+{x}+{y}", "+repage"]
+        words += ["-fuzz", "5%", "-define", "trim:edges=south", "-trim", "+repage"]  # up to the last panel's edge
+        words += ["-background", "#303030", "-gravity", "south", "-splice", "0x8"]
         words += ["-strip", "+dither", "-colors", "200", f"PNG8:{cut}"]
         subprocess.run([tree, "convert", screen, *words], check=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(cut, picture)
         size = picture.stat().st_size
+        assert cut.stat().st_size < MOST, f"{picture} is too big for a README"
         print(f"{picture}: {size} bytes")
-        assert size < MOST, f"{picture} is too big for a README"
 
 
 def idle(studio: Studio) -> None:
@@ -122,9 +124,8 @@ def running(studio: Studio, gpus: int = 2) -> None:
 
 
 def failed(studio: Studio) -> None:
-    words = "CUDA error: Out of memory in cuMemAlloc"
-    rule = {"at": "render", "do": "fail", "workers": [2], "fault": "out of VRAM", "words": words}
-    with studio.artist(2, 250, 1.0, rules=[rule]) as session:
+    rule = {"at": "render", "do": "signal", "code": 11, "workers": [2], "frames": list(range(12, 251))}
+    with studio.artist(2, 250, 1.2, rules=[rule]) as session:
         session.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
         session.wait_for_state("rendering", done=20, seconds=120)
         studio.take(session, "failed-worker")

@@ -41,11 +41,13 @@ class MULTI_GPU_PT_devices(Folded, Panel):
     bl_label = "Devices"
     bl_order = 1
 
+    @guarded
     def draw_header_preset(self, context: Context) -> None:
-        rows = devices.rows(context)
+        found = session.seen().devices
         row = self.layout.row()
         row.active = False
-        row.label(text=panel_words.chosen_of([each.use for each in rows if each.here]))
+        here = len(found.devices) if found else 0
+        row.label(text=panel_words.chosen_of(len(devices.chosen(context)), here))
 
     @guarded
     def draw(self, context: Context) -> None:
@@ -110,7 +112,7 @@ def _figures(column: UILayout, device: DeviceRow, context: Context) -> None:
     row.label(text="", icon="BLANK1")
     split = row.split(factor=BAR)
     if device.vram_used is not None and device.vram_total:
-        split.progress(factor=device.vram_used / device.vram_total, text=memory)
+        split.progress(factor=min(1.0, device.vram_used / device.vram_total), text=memory)
     else:
         split.label(text=memory)
     split.label(text=load)

@@ -49,12 +49,13 @@ def _averages(box: UILayout, snapshot: Snapshot, context: Context) -> None:
     if common:
         column.label(text=text.shortened(common, width, context))
     for name, figures in pairs:
-        beside = width - text.measured(figures, context) - text.UNIT * text.scale(context)
+        label = text.shortened(name, width / 2, context)
+        beside = width - text.measured(label, context) - text.UNIT * text.scale(context)
         row = column.row()
-        row.label(text=text.shortened(name, beside, context))
+        row.label(text=label)
         right = row.row()
         right.alignment = "RIGHT"
-        right.label(text=figures)
+        right.label(text=text.first_fit(figures, beside, context))
 
 
 def _what_now(layout: UILayout, job: JobSeen, snapshot: Snapshot | None) -> None:
@@ -66,5 +67,7 @@ def _what_now(layout: UILayout, job: JobSeen, snapshot: Snapshot | None) -> None
         row.operator("multi_gpu.render_missing", text="Render Missing")
     if snapshot and snapshot.elsewhere:
         column.operator("multi_gpu.release_claims", text="Release Stale Claims", icon="UNLINKED")
+    if snapshot is None or snapshot.outcome is Outcome.IMPOSSIBLE:
+        column.operator("multi_gpu.open_job_folder", text="Open Job Folder", icon="TEXT")
     if snapshot and snapshot.done:
         running.pictures(column, snapshot, play=True)

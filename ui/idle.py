@@ -10,7 +10,7 @@ from bpy.types import Context, UILayout
 
 from ..dispatch import panel_words
 from ..dispatch.findings import Level
-from ..dispatch.model import DispatchError, Strategy
+from ..dispatch.model import Device, DispatchError, Strategy
 from ..operators import devices, plans, scene_facts, session, settings
 from . import findings, text
 
@@ -26,11 +26,12 @@ def draw(layout: UILayout, context: Context, *, big: bool = True) -> None:
     session.wants_destination("" if facts.output_is_relative else os.path.dirname(facts.first_path))  # noqa: PTH120
     found = scene_facts.findings(context)
     findings.draw(layout, [each for each in found if each.level is not Level.NOTE], context)
+    given = devices.chosen(context)
     if session.busy:
         _busy(layout, session.busy, big)
     else:
-        _buttons(layout, context, big)
-    _strategy(layout, context)
+        _buttons(layout, given, context, big)
+    _strategy(layout, given, context)
 
 
 def asked(context: Context) -> tuple[int, str]:
@@ -48,20 +49,19 @@ def _busy(layout: UILayout, words: str, big: bool) -> None:
     row.operator("multi_gpu.render_animation", text=words, icon="TIME")
 
 
-def _buttons(layout: UILayout, context: Context, big: bool) -> None:
+def _buttons(layout: UILayout, given: tuple[Device, ...], context: Context, big: bool) -> None:
     column = layout.column(align=True)
     row = column.row(align=True)
     row.scale_y = 1.6 if big else 1.0
     row.operator("multi_gpu.render_animation", text="Render Animation", icon="RENDER_ANIMATION")
     frame = f"Render Frame {context.scene.frame_current}"
     column.operator("multi_gpu.render_frame", text=frame, icon="RENDER_STILL")
-    _what(layout, context)
+    _what(layout, given, context)
 
 
-def _what(layout: UILayout, context: Context) -> None:
+def _what(layout: UILayout, given: tuple[Device, ...], context: Context) -> None:
     """The lines below the buttons: what a press will do here and now, or why it cannot."""
     seen, engine, chosen = session.seen(), context.scene.render.engine, settings.of(context)
-    given = devices.chosen(context)
     count, trouble = asked(context)
     if not given and engine == "CYCLES":
         trouble = trouble or seen.trouble
@@ -78,12 +78,11 @@ def _what(layout: UILayout, context: Context) -> None:
         text.quiet(column, test, context)
 
 
-def _strategy(layout: UILayout, context: Context) -> None:
+def _strategy(layout: UILayout, given: tuple[Device, ...], context: Context) -> None:
     """Three choices, and what the chosen one would do here."""
     chosen, engine = settings.of(context), context.scene.render.engine
     column = layout.column(align=True)
     column.row(align=True).prop(chosen, "strategy", expand=True)
-    given = devices.chosen(context)
     if given or engine != "CYCLES":
         line = panel_words.strategy(
             given,

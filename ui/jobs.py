@@ -34,6 +34,7 @@ class MULTI_GPU_PT_jobs(Folded, Panel):
     def poll(cls, _context: Context) -> bool:
         return bool(session.seen().jobs)
 
+    @guarded
     def draw_header_preset(self, _context: Context) -> None:
         row = self.layout.row()
         row.active = False

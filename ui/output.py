@@ -39,12 +39,12 @@ class MULTI_GPU_PT_output(Folded, Panel):
         column = layout.column(align=True)
         column.use_property_split = False
         column.prop(render, "filepath", text="")
+        place = session.seen().destination
+        if place and place.free is not None:
+            text.quiet(column, f"{wording.size(place.free)} free there", context)
         if render.is_movie_format:
             layout.prop(chosen, "make_movie")
         layout.prop(chosen, "then", text="When Done")
-        place = session.seen().destination
-        if place and place.free is not None:
-            text.quiet(layout, f"{wording.size(place.free)} free there", context)
         for each in scene_facts.findings(context):
             if each.level is Level.NOTE:
                 text.quiet(layout, each.panel, context, icon="INFO")

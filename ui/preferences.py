@@ -27,7 +27,8 @@ def draw(self: Any, _context: Context) -> None:
     column = layout.column()
     column.prop(self, "jobs_folder", placeholder="Own state folder")
     column.prop(self, "keep_days", text="Keep Jobs (Days)")
-    row = column.row()
+    row = column.split(factor=0.4)
+    row.separator()
     size = session.seen().bytes
     row.operator("multi_gpu.clean_up_jobs", text=f"Clean Up ({wording.size(size)})" if size else "Clean Up")
 
@@ -38,7 +39,7 @@ def draw(self: Any, _context: Context) -> None:
     column.prop(self, "resume_by_itself")
 
     column = layout.column(align=True)
-    column.prop(self, "limit_start", text="Longest Start (min)")
-    column.prop(self, "limit_load", text="Load")
+    column.prop(self, "limit_start", text="Limit in Minutes, Start")
+    column.prop(self, "limit_load", text="Load Scene")
     column.prop(self, "limit_first", text="First Frame")
-    column.prop(self, "limit_task", text="Frame")
+    column.prop(self, "limit_task", text="Further Frames")

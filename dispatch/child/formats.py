@@ -37,7 +37,6 @@ def movie_path(scene: Any, template: str) -> str:
         return ""  # a variable that it does not know: preflight says so of the pictures' names
     finally:
         render.filepath = saved
-    # Blender names a movie whose views lie side by side after the first of them.
     return paths.join(folder, views.with_suffix(name, views.first_suffix(scene)))
 
 

@@ -86,6 +86,9 @@ def reads_range(scene: Any) -> bool:
     """Whether anything in the file may read the scene's frame range, which the old way of rendering changes."""
     import bpy
 
+    render = scene.render
+    if render.use_stamp and (render.use_stamp_frame or render.use_stamp_frame_range):
+        return True  # a frame's number is burnt in with as many digits as the last one has
     if any(word in text.as_string() for text in bpy.data.texts for word in _RANGE):
         return True
     if any(_has_simulation(group) for group in bpy.data.node_groups):

@@ -55,7 +55,7 @@ def make(scene: Any, request: MakeMovie, owner: str) -> MovieMade:
     temp = WorkingFolder(final.parent).temp_of(owner) / "movie"
     try:
         make_fresh_folder(temp)
-        size = pictures.dimensions(Path(request.pictures[0]))
+        size = _size_of(request.pictures)
         handlers.leave_out_frames()
         strips = _show(scene, request)
         _settle(scene, strips, size)
@@ -66,11 +66,21 @@ def make(scene: Any, request: MakeMovie, owner: str) -> MovieMade:
         host.fsync_folder(final.parent)
         temp.rmdir()
         return MovieMade(str(final), final.stat().st_size)
+    except pictures.BrokenPicture as error:
+        raise NotMade(Fault.BAD_OUTPUT, str(error)) from None
     except DispatchError as error:
         raise NotMade(getattr(error, "fault", Fault.UNKNOWN), str(error)) from None
     except OSError as error:
         refused = cannot_write(final, error)
         raise NotMade(refused.fault, str(refused)) from None
+
+
+def _size_of(files: Sequence[str]) -> tuple[int, int]:
+    """Return the size of all pictures: that of the first. Where one is gone Blender would show what lies below it."""
+    for path in files:
+        if not Path(path).is_file():
+            raise pictures.BrokenPicture(f"The picture {path} is gone: resume to render it again.")
+    return pictures.dimensions(Path(files[0]))
 
 
 def _show(scene: Any, request: MakeMovie) -> list[Any]:

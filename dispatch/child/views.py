@@ -19,7 +19,11 @@ def suffixes(scene: Any) -> tuple[str, ...]:
 
 
 def first_suffix(scene: Any) -> str:
-    """Return the suffix of the first view where several are packed into one picture, else nothing."""
+    """Return what this Blender puts into the name of a movie that packs several views: the first one's, or nothing."""
+    import bpy
+
+    if bpy.app.version >= (5, 1, 0):
+        return ""
     active = _active(scene)
     return active[0].file_suffix if len(active) > 1 and not suffixes(scene) else ""
 

@@ -166,19 +166,40 @@ def copy_path() -> set[str]:
     return bpy.ops.ui.copy_data_path_button(full_path=True)
 
 
-def buttons(parts: tuple[float, ...] = (0.5,), step: int = 10) -> Generator[float, None, list[tuple[str, int, int]]]:
-    """Feel for every button of the big area with the mouse: (what it is, x, y), from top to bottom."""
+def feel(parts: tuple[float, ...] = (0.5,), step: int = 9) -> Generator[float | tuple[str, int, int], None, None]:
+    """Move the mouse over the big area, line by line; yield what is a button as (what it is, x, y).
+
+    ``parts`` of the width are looked at; a negative one is so many pixels from the right.
+    """
     region = region_of(big_area())
-    found: dict[str, list[tuple[int, int]]] = {}
-    for part in parts:
-        x = region.x + int(region.width * part)
-        for y in range(region.y + region.height - 4, region.y + 2, -step):
+    for y in range(region.y + region.height - 4, region.y + 2, -step):
+        for part in parts:
+            x = region.x + int(region.width * part if part >= 0 else region.width + part)
             pointer(x, y)
             yield 0.04
             if what := under_pointer():
-                found.setdefault(what, []).append((x, y))
-    middles = [(what, *places[len(places) // 2]) for what, places in found.items()]
-    return sorted(middles, key=lambda button: -button[2])
+                yield what, x, y
+
+
+def buttons(parts: tuple[float, ...] = (0.5,)) -> Generator[float, None, list[str]]:
+    """Return every button of the big area, from top to bottom."""
+    found = {}
+    for felt in feel(parts):
+        if isinstance(felt, tuple):
+            found[felt[0]] = felt
+        else:
+            yield felt
+    return list(found)
+
+
+def find(what: str, parts: tuple[float, ...] = (0.5,)) -> Generator[float, None, tuple[int, int] | None]:
+    """Return a place on the first button whose command or property holds these words."""
+    for felt in feel(parts):
+        if not isinstance(felt, tuple):
+            yield felt
+        elif what in felt[0]:
+            return felt[1], felt[2] - 5  # the line before was above it
+    return None
 
 
 def small_scene(output: str, frames: int, samples: int = 1) -> None:

@@ -24,7 +24,7 @@ from waiting import until
 
 HERE = Path(__file__).resolve().parent
 MODULE = "bl_ext.user_default.multi_gpu_dispatcher"
-KEYS = {"F3": 69, "F12": 96, "Escape": 9, "Return": 36}
+KEYS = {"F3": 69, "F12": 96, "Escape": 9, "Return": 36, "Down": 116}
 """Key codes: by name, F keys arrive with a modifier on the X server of Debian sid."""
 
 
@@ -160,7 +160,11 @@ class Session:
         """Make the open scene a small one; ``blender`` is the one to use by the preferences (default: this one)."""
         self.do(f"small_scene({str(output / '####')!r}, {frames}, {samples})")
         if blender is not None:
-            self.do(f"bpy.context.preferences.addons[{MODULE!r}].preferences.blender = {str(blender)!r}")
+            self.prefer("blender", str(blender))
+
+    def prefer(self, name: str, value: object) -> None:
+        """Set one of the extension's preferences."""
+        self.do(f"bpy.context.preferences.addons[{MODULE!r}].preferences.{name} = {value!r}")
 
     def shown(self) -> dict[str, Any] | None:
         """Return what the panel shows of its job: state, done, workers, audit."""
@@ -184,25 +188,38 @@ class Session:
     def show_panel(self, *, alone: bool = True) -> None:
         self.do(f"show_panel(alone={alone})")
 
-    def buttons(self, parts: tuple[float, ...] = (0.5,), step: int = 10) -> list[tuple[str, int, int]]:
-        """Return (what Blender says it is, x, y) of the panel's buttons."""
-        return [(what, x, y) for what, x, y in self.do(f"buttons({parts!r}, {step})", seconds=120)]
+    def buttons(self, parts: tuple[float, ...] = (0.5,)) -> list[str]:
+        """Return what Blender says that the panel's buttons are, from top to bottom."""
+        return self.do(f"buttons({parts!r})", seconds=120)
 
     def find(self, what: str, parts: tuple[float, ...] = (0.5,)) -> tuple[int, int]:
         """Return where the button is whose command or property path holds these words."""
-        seen = self.buttons(parts)
-        places = [(x, y) for name, x, y in seen if what in name]
-        if not places:
-            raise AssertionError(f"no button {what!r} in the panel ({self.shot('no-button')}): {seen}")
-        return places[0]
+        place = self.do(f"find({what!r}, {parts!r})", seconds=120)
+        if place is None:
+            raise AssertionError(f"no button {what!r} in the panel ({self.shot('no-button')}): {self.buttons(parts)}")
+        return tuple(place)
 
     def click(self, what: str, parts: tuple[float, ...] = (0.5,)) -> None:
         """Press that button with the mouse."""
         x, y = self.find(what, parts)
         self.do(f"click({x}, {y})")
 
+    def click_beside(self, what: str, part: float) -> None:
+        """Press what stands in the row of that button at this part of the width: a menu does not tell its name."""
+        _, y = self.find(what, (0.25,))
+        x = self.do(f"int(panel_box()[0] + {part} * panel_box()[2])")
+        self.do(f"click({x}, {y})")
+        self.settle()
+
     def press(self, key: str) -> None:
         self._tool("key", str(KEYS[key]))
+
+    def undo(self, *, redo: bool = False) -> None:
+        """Ctrl Z over the big area, or Ctrl Shift Z."""
+        self.do("pointer(region_of(big_area()).x + 60, region_of(big_area()).y + 60)")
+        held = ["keydown", "37", *(["keydown", "50"] if redo else [])]
+        self._tool(*held, "key", "52", "keyup", "50", "keyup", "37")
+        self.settle()
 
     def type(self, words: str) -> None:
         self._tool("type", "--delay", "60", words)

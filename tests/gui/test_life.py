@@ -26,7 +26,7 @@ def test_a_killed_blender_loses_no_frame_and_the_next_one_shows_the_job(
 ) -> None:
     out = tmp_path / "out"
     blender = start()
-    blender.scene(out, frames=40, samples=200)
+    blender.scene(out, frames=40, samples=600)
     blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
     blender.wait_for_state("rendering", done=3)
     blender.kill()
@@ -85,13 +85,15 @@ def test_undo_and_switching_the_extension_off_do_not_touch_a_running_job(
 ) -> None:
     blender = start()
     blender.scene(tmp_path / "out", frames=60, blender=simulated(seconds=0.4))
-    blender.do("bpy.ops.ed.undo_push(message='ready')")
     blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
     before = blender.wait_for_state("rendering", done=1)
-    blender.do("bpy.ops.object.select_all(action='SELECT'); bpy.ops.transform.translate(value=(1, 0, 0))")
-    blender.do("bpy.ops.ed.undo()")
-    blender.do("bpy.ops.ed.undo()")
-    blender.do("bpy.ops.ed.redo()")
+    for step in (1.0, 2.0):
+        blender.do(f"bpy.data.objects['Cube'].location.x = {step}; bpy.ops.ed.undo_push(message='move')")
+    blender.undo()
+    assert blender.do("bpy.data.objects['Cube'].location.x") == 1.0
+    blender.undo()
+    blender.undo(redo=True)
+    assert blender.do("bpy.data.objects['Cube'].location.x") == 1.0
     after = blender.wait_for_state("rendering", done=before["done"] + 2)
     assert after["folder"] == before["folder"]
     blender.do(f"import addon_utils; addon_utils.disable({MODULE!r})")

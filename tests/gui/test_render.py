@@ -35,6 +35,7 @@ def test_a_click_renders_every_frame_while_another_file_is_loaded(start: Start, 
     blender.click("multi_gpu.render_animation")
     until(jobs, 60, "a job")
     blender.wait_for_state("rendering", done=1)
+    blender.settle()
     blender.shot("2-rendering")
     blender.do(f"bpy.ops.wm.open_mainfile(filepath={str(other)!r})")
     blender.show_panel()

@@ -13,25 +13,30 @@ from dispatch import job
 
 Start = Callable[..., Session]
 Jobs = Callable[[], list[Path]]
+LAST = (-28, -34)
+"""Where a small button at the end of a row is."""
 Simulated = Callable[..., Path]
 
 
 def test_stop_by_a_click_then_resume(start: Start, jobs: Jobs, tmp_path: Path, simulated: Simulated) -> None:
     blender = start()
-    blender.scene(tmp_path / "out", frames=24, blender=simulated(seconds=0.5))
+    blender.scene(tmp_path / "out", frames=60, blender=simulated(seconds=0.5))
     blender.show_panel()
     blender.click("multi_gpu.render_animation")
     blender.wait_for_state("rendering", done=2)
     blender.shot("1-rendering")
-    blender.click("multi_gpu.stop", (0.25, 0.5, 0.75))
+    blender.click_beside("multi_gpu.pause", 0.75)
+    blender.shot("2-stop-menu")
+    blender.press("Down")
+    blender.press("Return")
     stopped = blender.wait_for_state("ended")
-    assert stopped["done"] < 24
-    blender.shot("2-stopped")
+    assert stopped["done"] < 60
+    blender.shot("3-stopped")
     blender.click("multi_gpu.resume", (0.25, 0.5, 0.75))
-    found = blender.wait_for_state("ended", done=24)
-    assert found["audit"].startswith("24 of 24 frames complete, 0 rendered twice"), found
+    found = blender.wait_for_state("ended", done=60)
+    assert found["audit"].startswith("60 of 60 frames complete, 0 rendered twice"), found
     assert found["folder"] == stopped["folder"]
-    blender.shot("3-finished")
+    blender.shot("4-finished")
 
 
 def test_pause_and_go_on(start: Start, jobs: Jobs, tmp_path: Path, simulated: Simulated) -> None:
@@ -80,6 +85,7 @@ def test_a_failing_worker_is_told_in_a_sentence(start: Start, jobs: Jobs, tmp_pa
     blender = start()
     blender.scene(tmp_path / "out", frames=6, blender=simulated(seconds=0.2, rules=[rule]))
     blender.do("bpy.context.scene.multi_gpu.retries = 1")
+    blender.prefer("notice_blender", False)  # the notice of the job's end would take the mouse
     blender.show_panel()
     blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
     found = blender.wait_for_state("ended", seconds=120)
@@ -87,5 +93,40 @@ def test_a_failing_worker_is_told_in_a_sentence(start: Start, jobs: Jobs, tmp_pa
     assert "5 of 6 frames" in found["audit"]
     said = blender.words()
     assert "frame 3" in said.lower(), said
-    assert "multi_gpu.open_log" in str(blender.buttons((0.25, 0.5, 0.75, 0.93)))
     blender.shot("failed")
+    blender.find("multi_gpu.open_log", LAST)
+
+
+def test_a_second_job_waits_in_line_until_it_shares(
+    start: Start, jobs: Jobs, tmp_path: Path, simulated: Simulated
+) -> None:
+    blender = start()
+    blender.scene(tmp_path / "first", frames=100, blender=simulated(seconds=0.4))
+    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender.wait_for_state("rendering", done=1)
+    blender.do("bpy.context.scene.frame_end = 6")
+    blender.do("bpy.context.scene.render.filepath = " + repr(str(tmp_path / "second" / "####")))
+    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    first, second = jobs()
+    blender.do(f"bpy.ops.multi_gpu.show_job(folder={str(second)!r})")
+    blender.wait_for_state("waiting")
+    blender.show_panel()
+    assert "behind" in blender.words().lower() or "waiting for" in blender.words().lower(), blender.words()
+    blender.shot("waiting")
+    blender.click("multi_gpu.share")
+    found = blender.wait_for_state("ended", seconds=90)
+    assert found["done"] == 6
+    assert job.is_running(first)
+
+
+def test_one_click_mends_what_stands_in_the_way(start: Start) -> None:
+    blender = start()
+    blender.scene(Path("/tmp/never-rendered"), frames=2)
+    blender.do("bpy.data.objects['Cube'].modifiers.new('Cloth', 'CLOTH')")
+    blender.show_panel()
+    blender.wait_for("'not baked' in ' '.join(panel_words())")
+    blender.shot("1-warning")
+    blender.click("multi_gpu.allow_unbaked", (0.6, 0.8, 0.95))
+    blender.wait_for("bpy.context.scene.multi_gpu.allow_unbaked")
+    blender.settle()
+    blender.shot("2-mended")

@@ -43,6 +43,7 @@ def ended(folder=None, seconds=120):
         now = session.shown()
         if now and (folder is None or str(now.folder) == str(folder)) and now.state == "ended":
             return now
+        assert now is None or not now.error, now
         time.sleep(0.05)
     raise AssertionError(f"the job did not end: {now}")
 

@@ -236,9 +236,9 @@ for _ in range(5):
     tick.tick()
 def broken():
     raise RuntimeError("as if a bug were here")
-keep, session.reopen_if_moved = session.reopen_if_moved, broken
+keep, session.follow = session.follow, broken
 pause = tick.tick()
-session.reopen_if_moved = keep
+session.follow = keep
 tell([pause, tick.tick(), list(scene().keys()), bpy.data.is_dirty])
 """
     )

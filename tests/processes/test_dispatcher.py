@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from engine import FAKE_ENTRY, running
@@ -156,3 +157,32 @@ def test_a_plain_blenders_picture_over_ours_in_a_shared_folder_is_whole_and_coun
     seen = []
     assert dispatcher.run(folder, lambda s: (seen.append(s), write_over_the_first(s)), FAKE_ENTRY) is Outcome.COMPLETE
     assert seen[-1].audit == "16 of 16 frames complete, 1 rendered twice, 0 retried"
+
+
+def test_the_last_snapshot_tells_what_each_device_did_and_which_picture_came_last(tmp_path):
+    folder = make_job(tmp_path, "1-4", {"seconds": 0.2}, name="sums")
+    seen = []
+    dispatcher.run(folder, seen.append, FAKE_ENTRY)
+    (device,) = seen[-1].devices
+    assert device.done == 4
+    assert 0.2 <= device.seconds_per_frame < 5.0
+    assert seen[-1].last_picture in {str(tmp_path / "out" / name) for name in expected(1, 4)}
+    again = make_job(tmp_path, "1-4", name="again", overwrite=False)
+    dispatcher.run(again, seen.append, FAKE_ENTRY)
+    assert (seen[-1].found, seen[-1].devices[0].done) == (4, 0)
+    assert seen[-1].last_picture
+
+
+def test_a_sentence_about_a_worker_or_a_failed_frame_names_the_log_that_tells_more(tmp_path):
+    rules = [
+        {"at": "render", "do": "exit", "code": 9, "frames": [2], "times": 1},
+        {"at": "render", "do": "fail", "fault": "scene or script error", "frames": [3]},
+    ]
+    seen = []
+    dispatcher.run(make_job(tmp_path, "1-4", {"rules": rules}, retries=1), seen.append, FAKE_ENTRY)
+    said = {message.text: message.log for message in seen[-1].messages}
+    (ended,) = (log for text, log in said.items() if "ended in frame 2" in text)
+    (given_up,) = (log for text, log in said.items() if text.startswith("Frame 3 is given up"))
+    for log in (ended, given_up):
+        assert "fake_child" in Path(log).read_text(encoding="utf-8")
+    assert all(not log for text, log in said.items() if "orker" not in text and "given up" not in text)

@@ -11,6 +11,7 @@ from typing import Any
 
 import command_line
 import pytest
+from engine import make_job
 from fake_scene import write_blend
 from waiting import until
 
@@ -250,6 +251,8 @@ def test_devices_are_listed_for_people_and_for_programs(here: Path, monkeypatch:
     assert [device["backend"] for device in found["devices"]] == ["OPTIX", "CPU"]
     assert found["schema"] == 1
     assert found["devices"][0]["pci"] == "0000:01:00"
+    assert [way["backend"] for way in found["devices"][0]["backends"]] == ["OPTIX", "CUDA"]
+    assert [(device["integrated"], device["display"]) for device in found["devices"]] == [(False, None)] * 2
 
 
 def test_a_fault_of_ours_is_one_line_that_names_a_file(
@@ -321,3 +324,37 @@ def test_limits_can_be_changed_by_name() -> None:
     assert (limits("load=900, deaths=2").load, limits("load=900,deaths=2").deaths) == (900.0, 2)
     with pytest.raises(DispatchError, match="deaths=900"):
         limits("deaths=2.5")
+
+
+def test_placeholders_of_others_are_released_on_request(here: Path) -> None:
+    blend = write_blend(here / "a.blend", frames=[1, 4, 1])
+    for name, age in (("0002.png", 7200), ("0003.png", 60), ("0009.png", 7200), ("x0002.png", 7200)):
+        path = here / name
+        path.touch()
+        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    output = ("-o", "####", "--no-overwrite", "--limits", "foreign=0.5,claims=0.1")
+    assert command_line.run("render", blend, "-q", *output, *RENDER)[0] == 1
+    status, out, errors = command_line.run("release", "last")
+    assert (status, errors) == (0, "")
+    assert out == f"1 placeholder removed; to render them: {cli.PROGRAM} resume {only_job().name}.\n"
+    assert command_line.run("release", "last", "--older-than", "0")[1].startswith("1 placeholder removed")
+    assert command_line.run("release", "last", "--older-than", "0")[1] == "0 placeholders removed.\n"
+    assert {p.name for p in here.glob("*.png")} == {"0001.png", "0004.png", "0009.png", "x0002.png"}
+    assert not (here / ".mgd").exists()
+    assert command_line.run("resume", "last", "-q")[0] == 0
+    assert len(pictures(here)) == 6
+
+
+def test_help_and_sentences_name_the_program_as_the_user_called_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = "blender --command multi_gpu_dispatcher"
+    with pytest.raises(SystemExit):
+        cli.main(["render", "--help"], program=called)
+    assert capsys.readouterr().out.startswith(f"usage: {called} render")
+    assert cli.main(["render"], program=called) == 2
+    assert f"'{called} render --help' shows how." in capsys.readouterr().err
+    blend = write_blend(here / "a.blend", frames=[1, 2, 1])
+    folder = make_job(job.jobs_folder(), blend, str(here / "####"), "1-2")
+    assert cli.main(["status", folder.name], program=called) == 0
+    assert f"To go on: {called} resume {folder.name}" in capsys.readouterr().out

@@ -55,3 +55,15 @@ def test_the_usual_time_is_the_95th_percentile_of_the_last_frames_and_memory_is_
     for n in range(KEPT):
         pace.rendered(float(n))
     assert pace.usual() == pytest.approx(0.95 * KEPT, rel=0.02)
+
+
+def test_what_a_device_did_is_known_after_its_workers_are_gone():
+    pace = Pace()
+    pace.finished(1, now=2.0, begun_at=0.0, devices=["a"])
+    pace.finished(2, now=4.0, begun_at=0.0, devices=["a"])
+    pace.finished(3, now=10.0, begun_at=0.0, devices=["b", "c"])
+    for worker in (1, 2, 3):
+        pace.forget(worker)
+    assert pace.of_device("a") == (2, pytest.approx(3.0))
+    assert pace.of_device("b") == pace.of_device("c") == (1, pytest.approx(10.0))
+    assert pace.of_device("d") == (0, 0.0)

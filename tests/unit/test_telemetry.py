@@ -76,6 +76,9 @@ class FakeDriver:
     def nvmlDeviceGetPowerUsage(self, handle: tuple[int, int]) -> Any:  # noqa: N802
         return self._answer(handle, 312500)
 
+    def nvmlDeviceGetDisplayActive(self, handle: tuple[int, int]) -> Any:  # noqa: N802
+        return self._answer(handle, 1)
+
     def nvmlDeviceGetComputeRunningProcesses(self, handle: tuple[int, int]) -> Any:  # noqa: N802
         return self._answer(handle, self.processes)
 
@@ -120,7 +123,7 @@ def test_what_a_card_does_not_tell_is_none(driver: FakeDriver) -> None:
     driver.processes = [Plain(pid=77, usedGpuMemory=300), Plain(pid=78, usedGpuMemory=None)]
     telemetry = Telemetry()
     assert telemetry.sample({}).cards == {
-        "0000:3b:00": CardSample(87.0, 400, 1000, 61.0, 312.5, {77: 300}),
+        "0000:3b:00": CardSample(87.0, 400, 1000, 61.0, 312.5, {77: 300}, display=True),
         "0000:5e:00": CardSample(None, 400, 1000),
     }
     assert telemetry.why == ""

@@ -6,8 +6,10 @@ Put in place of the extension's own `pynvml` in a private home; `$MGD_GPUS` says
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 GB = 1 << 30
@@ -61,6 +63,17 @@ def nvmlDeviceGetTemperature(card: int, sensor: int) -> int:  # noqa: N802
 
 def nvmlDeviceGetPowerUsage(card: int) -> int:  # noqa: N802
     return 338_000 + 4_000 * card
+
+
+def nvmlDeviceGetComputeRunningProcesses(card: int) -> list[SimpleNamespace]:  # noqa: N802
+    """The children that the engine tied to this card by its UUID."""
+    mark = f"CUDA_VISIBLE_DEVICES={nvmlDeviceGetUUID(card)}\0".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in path.read_bytes():
+                found.append(SimpleNamespace(pid=int(path.parent.name), usedGpuMemory=int((5.2 + 0.1 * card) * GB)))
+    return found
 
 
 def nvmlDeviceGetDisplayActive(card: int) -> int:  # noqa: N802

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked of a running job through its control folder, and who is told: the machine, the line, or the end.
+
+Owns the translation only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from . import closing, job
+from .events import Event, GoOnAsked, PauseAsked, StopAsked
+from .job import Wish
+from .line import InLine
+from .view import Beside
+
+_EVENTS: dict[Wish, Callable[[float], Event]] = {
+    Wish.STOP: StopAsked,
+    Wish.STOP_NOW: partial(StopAsked, now=True),
+    Wish.PAUSE: PauseAsked,
+    Wish.GO_ON: GoOnAsked,
+}
+
+
+def take(folder: Path, at: float, line: InLine, beside: Beside, record: Callable[..., None]) -> Iterator[Event]:
+    """Yield the machine's events for what was asked since the last call; the rest is passed on.
+
+    Args:
+        record: Writes into the journal.
+    """
+    for asked in job.take_wishes(folder):
+        record("wish", wish=asked.wish, value=asked.value)
+        closing.heed(asked, beside)
+        if asked.wish is Wish.AHEAD:
+            line.ahead()
+        elif asked.wish is Wish.SHARE:
+            line.share()
+        elif event := _EVENTS.get(asked.wish):
+            yield event(at)

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every part of the panel is drawn in every state: nothing raises, nothing named is missing, nothing is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from installed import ROOT, Installed
+
+DRAW_ALL = f"""
+sys.path.insert(0, {str(ROOT / "tests")!r})
+enable()
+import drawn, drawn_states
+session, rules, guard = room("operators.session"), room("dispatch.shown"), room("ui.guard")
+show = drawn.pretend(session, rules)
+context = drawn.Context()
+scene, chosen = bpy.context.scene, bpy.context.scene.multi_gpu
+scene.render.engine = "CYCLES"
+
+def drawn_now():
+    told = {{}}
+    for kind in drawn.ours(MODULE):
+        layout = drawn.draw(kind, context)
+        if layout is not None:
+            told[kind.__name__.removeprefix("MULTI_GPU_PT_")] = {{
+                "said": layout.said, "needed": layout.needed(), "operators": layout.operators,
+            }}
+    return told
+
+def every_state():
+    told = {{}}
+    for name, seen in drawn_states.states(room).items():
+        show(seen)
+        told[name] = drawn_now()
+    return told
+"""
+
+STATES = [
+    *("idle", "idle, two makers", "idle, CPU only", "idle, looking", "idle, no answer"),
+    *("running", "running on 8", "running, 16 workers", "failed worker", "starting", "waiting", "paused", "stopping"),
+    *("writing movie", "countdown", "finished", "incomplete", "stopped", "interrupted", "never started"),
+]
+COLUMN = 214
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each part says in each state, with all that makes it longest."""
+    installed = Installed(tmp_path_factory.mktemp("panels"))
+    return installed.run(
+        DRAW_ALL
+        + """
+findings = room("dispatch.findings")
+preset = chosen.presets.add()
+preset.name = "Final"
+chosen.default_preset = preset.name
+gone = chosen.devices.add()
+gone.card, gone.name = "0000:99:00", "NVIDIA GeForce RTX 3090 Ti"
+chosen.use_test, chosen.use_frames, chosen.frames, chosen.step = True, True, "1-250, 300", 2
+chosen.strategy = "PER_DEVICE"
+session.findings = (
+    findings.error("unbaked-simulation", "Simulations are not baked: 'Cape' (cloth); ", "bake them."),
+    findings.warning("missing-files", "2 files that the scene uses are missing: '/mnt/assets/textures/oak_planks_8k.exr'."),
+)
+session.trouble = "The scene cannot be saved to '/jobs/20261121-0600-shot_010-7f3a': the disk is full."
+tell(every_state())
+"""
+    )
+
+
+def words(parts: dict[str, Any], *names: str) -> str:
+    return " ".join(text for name in names or parts for text in parts.get(name, {"said": []})["said"])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_part_is_drawn(told: dict[str, Any], state: str) -> None:
+    assert "main" in told[state]
+    assert "cannot be shown" not in words(told[state])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nothing_is_cut_in_an_editor_of_280_pixels(told: dict[str, Any], state: str) -> None:
+    wide = {name: part["needed"] for name, part in told[state].items() if part["needed"] > COLUMN}
+    assert not wide, {name: told[state][name]["said"] for name in wide}
+
+
+def test_no_state_is_forgotten(told: dict[str, Any]) -> None:
+    assert sorted(told) == sorted(STATES)
+
+
+def test_idle_says_what_the_button_will_do_and_what_stands_in_the_way(told: dict[str, Any]) -> None:
+    said = words(told["idle"], "main")
+    assert "Render Animation" in said
+    assert "Render Frame 1" in said
+    assert "126 frames on 2 GPUs" in said
+    assert "2 workers: one per GPU" in said
+    assert "Simulations are not baked" in said
+    assert "the disk is full" in said
+    assert {"multi_gpu.bake", "multi_gpu.find_files"} <= set(told["idle"]["main"]["operators"])
+    assert "3 workers" not in words(told["idle, two makers"], "main")  # the AMD card is not ticked in Preferences
+    assert "on the CPU" in words(told["idle, CPU only"], "main")
+    assert "Looking for GPUs" in words(told["idle, looking"], "main", "devices")
+    assert "which GPUs there are" in words(told["idle, no answer"], "main")
+
+
+def test_devices_show_cards_figures_and_those_that_are_elsewhere(told: dict[str, Any]) -> None:
+    said = words(told["idle"], "devices")
+    for text in ("2 of 3", "RTX 4090 (1b:00)", "RTX 4090 (2b:00)", "2.0 of 24 GiB", "96 %  61 °C", "OptiX", "CPU"):
+        assert text in said
+    assert "RTX 3090 Ti: not" in said
+    assert "Leave Display GPU Free" in said
+    assert "multi_gpu.forget_device" in told["idle"]["devices"]["operators"]
+
+
+def test_running_shows_how_far_it_is_and_what_each_worker_does(told: dict[str, Any]) -> None:
+    said = words(told["running"], "main")
+    for text in ("12,345 of 100,000 frames", "left · done at", "28 frames/min", "RTX 4090", "1b:00", "2b:00", "12345"):
+        assert text in said
+    offered = set(told["running"]["main"]["operators"])
+    assert {"multi_gpu.pause", "multi_gpu.open_output", "multi_gpu.show_frame"} <= offered
+    assert "multi_gpu.render_animation" not in offered
+    assert "multi_gpu.render_animation" in told["running"]["next"]["operators"]
+    many = words(told["running, 16 workers"], "main")
+    assert all(f"{0x1B + 16 * card:02x}:00 {copy}" in many for card in range(8) for copy in (1, 2))
+
+
+def test_failures_are_sentences_with_their_logs(told: dict[str, Any]) -> None:
+    said = words(told["failed worker"], "main")
+    assert "crashed at frame 14" in said
+    assert "ran out of GPU memory" in said
+    assert "2 retried · 1 given up" in said
+    assert told["failed worker"]["main"]["operators"].count("multi_gpu.open_log") == 2
+
+
+def test_waiting_says_behind_whom_and_offers_what_helps(told: dict[str, Any]) -> None:
+    said = words(told["waiting"], "main")
+    assert "'shot_010' has" in said
+    assert "at least 2 d 4 h" in said
+    offered = set(told["waiting"]["main"]["operators"])
+    assert {"multi_gpu.ahead", "multi_gpu.share", "multi_gpu.stop_now"} <= offered
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "offered"),
+    [
+        ("starting", "Starting", "multi_gpu.pause"),
+        ("paused", "Paused", "multi_gpu.go_on"),
+        ("stopping", "current frames", "multi_gpu.open_output"),
+        ("writing movie", "Writing the movie", "multi_gpu.open_output"),
+        ("countdown", "Shutting down in", "multi_gpu.stay"),
+        ("finished", "Finished in 7 h 13 min", "multi_gpu.play"),
+        ("incomplete", "12 claimed elsewhere", "multi_gpu.release_claims"),
+        ("incomplete", "Frames are missing", "multi_gpu.render_missing"),
+        ("stopped", "Stopped", "multi_gpu.resume"),
+        ("interrupted", "Interrupted: 12,345 of 100,000", "multi_gpu.resume"),
+        ("never started", "look at its log", "multi_gpu.dismiss"),
+    ],
+)
+def test_each_state_says_what_it_is_and_offers_what_can_be_done(
+    told: dict[str, Any], state: str, said: str, offered: str
+) -> None:
+    assert said in words(told[state], "main")
+    assert offered in told[state]["main"]["operators"]
+
+
+def test_jobs_are_listed_when_there_are_some_and_the_oldest_only_counted(told: dict[str, Any]) -> None:
+    assert "jobs" not in told["idle"]
+    assert "and 5 older ones" in words(told["interrupted"], "jobs")
+    assert told["interrupted"]["jobs"]["operators"].count("multi_gpu.show_job") == 10
+
+
+def test_the_image_editor_shows_the_job_only(told: dict[str, Any]) -> None:
+    assert "image" not in told["idle"]
+    assert "12,345 of 100,000 frames" in words(told["running"], "image")
+    assert "multi_gpu.render_animation" not in told["running"]["image"]["operators"]
+
+
+def test_a_part_that_fails_says_so_in_one_line_and_leaves_the_others(tmp_path: Path) -> None:
+    told = Installed(tmp_path).run(
+        DRAW_ALL
+        + """
+import logging
+logging.disable()
+room("ui.devices").session = None
+show(drawn_states.states(room)["idle"])
+tell(drawn_now())
+"""
+    )
+    assert "This part cannot be shown" in words(told, "devices")
+    assert "Render Animation" in words(told, "main")
+
+
+def test_without_a_wish_the_panel_is_quiet(tmp_path: Path) -> None:
+    """A new file: no box, no warning, a handful of lines."""
+    told = Installed(tmp_path).run(
+        DRAW_ALL
+        + """
+show(drawn_states.states(room)["idle"])
+tell(drawn_now())
+"""
+    )
+    assert told["main"]["said"] == [
+        *("Render Animation", "Render Frame 1", "250 frames on 2 GPUs"),
+        *("Auto", "Per GPU", "Combined", "2 workers: one per GPU"),
+    ]
+
+
+def test_menus_status_bar_preferences_and_presets_are_drawn(tmp_path: Path) -> None:
+    told = Installed(tmp_path).run(
+        DRAW_ALL
+        + """
+import recording_layout
+chosen.presets.add().name = "Final"
+show(drawn_states.states(room)["running"])
+told = {}
+for kind in drawn.ours(MODULE, bpy.types.Menu):
+    layout = drawn.draw(kind, context) if kind.__name__ != "MULTI_GPU_MT_presets" else recording_layout.Layout()
+    told[kind.__name__] = {"said": layout.said, "operators": layout.operators}
+for name, part in (("render", room("ui.menus").render_menu), ("status", room("ui.statusbar").draw)):
+    layout = recording_layout.Layout()
+    part(drawn.Drawn(bpy.types.Menu, layout), context)
+    told[name] = {"said": layout.said, "operators": layout.operators}
+layout = recording_layout.Layout()
+own = drawn.Drawn(bpy.context.preferences.addons[MODULE].preferences, layout)
+room("ui.preferences").draw(own, context)
+told["preferences"] = {"said": layout.said, "operators": layout.operators}
+tell(told)
+"""
+    )
+    assert {"multi_gpu.stop", "multi_gpu.stop_now"} <= set(told["MULTI_GPU_MT_stop"]["operators"])
+    assert told["MULTI_GPU_MT_then"]["operators"] == ["multi_gpu.then"] * 4
+    for words_typed in ("Render Animation on All GPUs", "Render Missing Frames on All GPUs", "Stop Render on All GPUs"):
+        assert words_typed in told["render"]["said"]
+    assert told["status"]["said"][0].startswith("12,345 of 100,000")
+    assert {"Jobs Folder", "Resume by Itself"} <= set(told["preferences"]["said"])
