@@ -76,17 +76,15 @@ def wishes(scene: bpy.types.Scene, facts: SceneFacts, kind: Kind, blend: str) ->
         persistent_data=_engine_name(chosen.persistent_data),
         share_devices=chosen.share_devices,
         retries=chosen.retries,
+        resolution=chosen.resolution if chosen.use_test else 0,
+        samples=float(chosen.samples) if chosen.use_test else 0.0,
         limits=limits(),
     )
 
 
-def finished(job: Job, scene: bpy.types.Scene, facts: SceneFacts, kind: Kind) -> Job:
-    """Return the drafted job with what only a job of the panel has."""
-    chosen = settings.of(scene)
-    # One core stays with the artist.
-    cores = 0 if bpy.app.background else max(1, host.cores() - 1)
-    test = {"resolution": chosen.resolution, "samples": float(chosen.samples)} if chosen.use_test else {}
-    return replace(job, movie=movie(scene, facts, kind), then=then(scene), cores=cores, **test)
+def finished(job: Job, scene: bpy.types.Scene) -> Job:
+    """Return the drafted job with what only a job of the panel has: its end, and a core that stays with the artist."""
+    return replace(job, then=then(scene), cores=0 if bpy.app.background else max(1, host.cores() - 1))
 
 
 def movie(scene: bpy.types.Scene, facts: SceneFacts, kind: Kind = Kind.ANIMATION) -> str:

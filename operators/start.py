@@ -216,4 +216,4 @@ def _written(
     scene, folder = bpy.context.scene, copied.path.parent.parent
     found = preparation.Found(copied.path, program, looked.facts, looked.plan, chosen)
     drafted = preparation.draft(plans.wishes(scene, looked.facts, kind, str(copied.path)), found, os.environ)
-    return plans.finished(replace(drafted, id=folder.name, home=copied.home), scene, looked.facts, kind)
+    return plans.finished(replace(drafted, id=folder.name, home=copied.home), scene)

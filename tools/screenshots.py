@@ -138,6 +138,17 @@ def finished(studio: Studio) -> None:
         studio.take(session, "finished")
 
 
+def waiting(studio: Studio) -> None:
+    with studio.artist(2, 250, 2.0) as session:
+        session.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+        session.wait_for_state("rendering", done=12, seconds=120)
+        session.do("bpy.context.scene.render.filepath = '//render/close_up_####'")
+        session.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+        session.do("bpy.ops.multi_gpu.show_job(folder=session.seen().jobs[0].folder)")
+        session.wait_for_state("waiting")
+        studio.take(session, "waiting")
+
+
 PICTURES: dict[str, Callable[[Studio], None]] = {
     "idle": idle,
     "devices": devices,
@@ -146,6 +157,7 @@ PICTURES: dict[str, Callable[[Studio], None]] = {
     "running-8": lambda studio: running(studio, 8),
     "failed-worker": failed,
     "finished": finished,
+    "waiting": waiting,
 }
 
 

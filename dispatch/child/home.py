@@ -7,11 +7,12 @@ Output nodes, external point caches, bakes of simulation nodes, layers of cache 
 inputs; which of them differs from version to version. What cannot be known from outside stays: a script that
 builds a path from ``//`` gets the copy's folder. Linked data are relative to their library and need nothing.
 
-Runs in the child, after the file is open. Changes nothing on disk.
+Runs in the child. Changes nothing on disk.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,33 @@ from . import nodes, paths
 
 Slot = tuple[Any, str]
 """One of Blender's structs, and which of its settings holds a path."""
+
+
+@contextlib.contextmanager
+def settling(home: str) -> Iterator[None]:
+    """Settle the file that is opened meanwhile, before Blender evaluates it: a bake that it has not found once is not
+    looked for again.
+    """
+    import bpy
+    from bpy.app.handlers import persistent
+
+    failed: list[Exception] = []
+
+    def loaded(*_: Any) -> None:
+        try:
+            settle(home)
+        except Exception as error:  # noqa: BLE001  (Blender would print it and go on)
+            failed.append(error)
+
+    handler, handlers = persistent(loaded), bpy.app.handlers.load_post
+    handlers.insert(0, handler)
+    try:
+        yield
+    finally:
+        if handler in handlers:
+            handlers.remove(handler)
+    if failed:
+        raise failed[0]
 
 
 def settle(home: str) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ _HIGHEST = 128
 """Channels of the sequencer."""
 _ENOUGH = 0.9
 """Part of the frames that a movie must have to be whole: some containers tell their length only roughly."""
+_BREATH = 0.03
+"""Seconds between two frames, see `_let_encode`."""
+_SHARED = frozenset(["QTRLE", "PNG", "HUFFYUV", "FFV1", "DNXHD", "PRORES"])
+"""Codecs that encode several frames at once, each on a thread."""
 _LINEAR = ("Linear Rec.709", "Linear", "ACEScg", "ACES - ACEScg", "scene_linear")
 
 
@@ -59,6 +64,7 @@ def make(scene: Any, request: MakeMovie, owner: str) -> MovieMade:
         handlers.leave_out_frames()
         strips = _show(scene, request)
         _settle(scene, strips, size)
+        _let_encode(scene)
         _write(scene, strips, temp)
         made = _whole(temp, final, len(request.pictures))
         host.fsync_file(made)
@@ -127,6 +133,17 @@ def _settle(scene: Any, strips: Sequence[Any], size: tuple[int, int]) -> None:
         if hasattr(editor, cache):
             setattr(editor, cache, False)
     _keep_colors(scene, strips)
+
+
+def _let_encode(scene: Any) -> None:
+    """Give 4.2's encoder time: it reads a frame's memory still while Blender puts the next one there.
+
+    In a render the next frame takes longer than that; pictures come so fast that frames came twice and others never.
+    """
+    import bpy
+
+    if bpy.app.version < (4, 3, 0) and scene.render.ffmpeg.codec in _SHARED:
+        bpy.app.handlers.render_write.append(lambda *_: time.sleep(_BREATH))
 
 
 def _keep_colors(scene: Any, strips: Sequence[Any]) -> None:

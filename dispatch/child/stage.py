@@ -62,8 +62,8 @@ class Stage:
         started = time.monotonic()
         self._order = order
         try:
-            scene.open_file(order.blend, order.autoexec)
-            home.settle(order.home)
+            with home.settling(order.home):
+                scene.open_file(order.blend, order.autoexec)
             chosen = scene.choose(order.scene)
             devices.pin(chosen, order.backend, order.devices)
         except scene.CannotOpen as error:
