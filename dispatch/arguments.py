@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, NoReturn
 
-from .model import Backend, DispatchError, Limits, Order, Strategy
+from .model import Backend, DispatchError, Limits, Order, Strategy, Then
 from .preparation import Wishes
 
 PROGRAM = "python -m dispatch"
@@ -76,6 +76,7 @@ def wishes(given: argparse.Namespace) -> Wishes:
         share_devices=given.share_devices,
         retries=given.retries,
         release_claims_after=given.release_claims_after * 60.0,
+        then=Then(given.then),
         limits=limits(given.limits),
     )
 
@@ -211,6 +212,8 @@ def _render(parser: Parser) -> None:
         "--retries", metavar="N", type=_number(0), default=3, help="how often a frame that failed is tried again"
     )
     how.add_argument("--limits", metavar="NAME=N,…", default="", help="deadlines in seconds, e.g. load=900,first=3600")
+    how.add_argument("--then", choices=[*Then], default=Then.NOTHING,
+                     help="when the job has ended by itself; in the minute before, Ctrl-C or 'stop' prevents it")  # fmt: skip
     how.add_argument("--release-claims-after", metavar="MINUTES", type=_number(0, float), default=0.0,
                      help="take over claims that no living dispatcher holds when they are older; 0: never")  # fmt: skip
     _jobs_dir(how)

@@ -104,6 +104,10 @@ class Blame:
             return
         # Whatever the kind: a try that costs nothing would be tried for ever.
         self._charge(attempt.task, worker, rule.task or 1.0, fault, words)
+        if not self.too_often(attempt.task):
+            where = f"{_capital(machine.label(attempt.task))} failed on {worker.slot.slot.name}"
+            said = f"{where} ({fault}{_tail(words)}); it is tried again"
+            machine.tell("warning", said, worker=worker.id)
         if rule.card:
             if worker.state in AT_WORK:
                 self._strike_cards(at, worker.slot.slot, words)
@@ -117,7 +121,8 @@ class Blame:
         machine, rule, record = self._machine, RULES[fault], worker.slot
         current = worker.in_frame()
         where = f" in {machine.label(current.task)}" if current else ""
-        said = f"Worker {worker.id} on {record.slot.name} ended{where}: {fault}{_tail(words)}"
+        follows = "the frame is tried again" if current else "another one is started"
+        said = f"The worker on {record.slot.name} ended{where} ({fault}{_tail(words)}); {follows}"
         machine.tell("warning", said, worker=worker.id)
         if rule.hold:
             self._hold_on(at, worker, f"{fault}{_tail(words)}")
@@ -191,8 +196,7 @@ class Blame:
         trouble = machine.ledger.trouble[task]
         machine.ledger.give_up(task)
         machine.record("given up", task=task, tries=trouble.tries, words=trouble.words)
-        words = machine.label(task)
-        said = f"{words[:1].upper()}{words[1:]} is given up after {trouble.tries} tries: {trouble.words}"
+        said = f"{_capital(machine.label(task))} is given up after {trouble.tries} tries: {trouble.words}"
         machine.tell("error", said, worker=self._last_worker.pop(task, None))
 
     def _pause(self, blame: float) -> float:
@@ -241,3 +245,7 @@ class Blame:
 
 def _tail(words: str) -> str:
     return f": {words}" if words else ""
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

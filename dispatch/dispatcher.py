@@ -39,7 +39,7 @@ from .events import (
 from .journal import Journal, JournalFull
 from .line import InLine
 from .machine import Machine
-from .model import Fault, Job, Outcome, Slot
+from .model import DispatchError, Fault, Job, Outcome, Slot
 from .movie import MovieMaker
 from .owners import Owner
 from .presence import Presence
@@ -50,6 +50,9 @@ from .voice import Listener, Voice
 
 TICK = 0.25
 """Seconds between looks at the clock, the wishes and the snapshot."""
+
+FOLDER_GONE = 5.0
+"""Seconds without a job folder until the job ends: nobody could see or stop it any more."""
 
 BATCH = 256
 """Reports taken at once: they share one sync of the journal."""
@@ -81,7 +84,8 @@ class Dispatcher:
         self._journal = record
         self._owner = Owner.new(task.id)
         self._inbox = new_inbox()
-        self._next_look = self._late = 0.0
+        self._next_look = self._there = time.monotonic()
+        self._late = 0.0
         past = history.read(folder / "journal.jsonl")
         recovery.end_leftovers(past)
         self._staff = Staff(task, folder, self._owner.id, self._inbox, entry)
@@ -190,7 +194,7 @@ class Dispatcher:
                     yield self._staff.ended(item, time.monotonic())
         now = time.monotonic()
         if now >= self._next_look:
-            yield from wishes.take(self._folder, now, self._line, self._voice.beside, self._write)
+            yield from wishes.take(self._folder, now, self._line, self._voice, self._write)
             yield TimePassed(now, self._late + now - self._next_look)
 
     def _handle(self, *events: Event) -> None:
@@ -255,6 +259,10 @@ class Dispatcher:
         now = time.monotonic()
         if now >= self._next_look:
             self._late, self._next_look = now - self._next_look, now + TICK
+            if self._folder.is_dir():
+                self._there = now
+            elif now - self._there > FOLDER_GONE:
+                raise DispatchError(f"The folder of job {self._folder.name} was removed, which ends the job.")
             self._voice.tell_notes()
             self._show()
 

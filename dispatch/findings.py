@@ -29,8 +29,9 @@ _IN_PANEL = {
     "--factory": "mend that, or render without add-ons (Advanced)",
     "--strategy": "choose Per GPU, or one backend for all of them",
     "--devices": "tick one under Devices",
+    "'status'": "look at it in the list of jobs",
 }
-"""What helps inside Blender instead of an option of the command line; the last one that is named counts."""
+"""What helps inside Blender instead of an option or command of the command line; the last one that is named counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from .model import SCHEMA, DispatchError, Job
 from .snapshot import Snapshot
 
 _LOCK_PATIENCE = 1.0
-_DAY = 86400.0
+_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}")
 
 
 class Wish(StrEnum):
@@ -61,7 +60,7 @@ def jobs_folder(chosen: str | None = None) -> Path:
 
 
 def new_id(name: str) -> str:
-    """Return an id that sorts by time and can be typed: ``20261121-0248-shot-7f3a``."""
+    """Return an id that sorts by time and can be typed: ``20261121-024805-shot-7f3a``."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24] or "job"
     return f"{datetime.now():%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
 
@@ -107,9 +106,25 @@ def load(folder: Path) -> Job:
         raise DispatchError(f"{path} cannot be read ({error}): the job cannot go on; start it anew.") from error
 
 
+def names(root: Path) -> list[str]:
+    """Return the names of what may be job folders, oldest first; whether a job is inside was not looked at.
+
+    Only folders with a name of our own making that belong to this user: other programs have a ``job.json`` too, and
+    a job names the program that renders it, so nobody else's is ever offered.
+    """
+    try:
+        with os.scandir(root) as entries:
+            found = [entry for entry in entries if _ID.fullmatch(entry.name)]
+            return sorted(
+                entry.name for entry in found if entry.is_dir(follow_symlinks=False) and host.is_own(Path(entry.path))
+            )
+    except OSError:
+        return []
+
+
 def folders(root: Path) -> list[Path]:
     """Return all job folders, oldest first."""
-    return sorted(p.parent for p in root.glob("*/job.json"))
+    return [root / name for name in names(root) if (root / name / "job.json").is_file()]
 
 
 def find(text: str, root: Path) -> Path:
@@ -134,7 +149,7 @@ def find(text: str, root: Path) -> Path:
 
 
 def lock(folder: Path) -> host.FileLock:
-    """Take the job for this process; tries for a second, since `is_running` holds the lock for a moment.
+    """Take the job for this process; tries for a second, since `is_running` may hold the lock for a moment.
 
     Raises:
         DispatchError: another dispatcher runs it.
@@ -156,12 +171,9 @@ def lock(folder: Path) -> host.FileLock:
 def is_running(folder: Path) -> bool:
     """Whether a dispatcher holds the job now."""
     try:
-        host.lock_file(folder / "lock").release()
-    except host.Locked:
-        return True
+        return host.is_locked(folder / "lock")
     except OSError:
         return False
-    return False
 
 
 def look(folder: Path, snapshot: Snapshot | None) -> tuple[bool, Snapshot | None]:
@@ -191,41 +203,6 @@ def dismiss(folder: Path, dismissed: bool = True) -> None:
         mark.touch() if dismissed else mark.unlink(missing_ok=True)
     except OSError as error:
         raise DispatchError(f"The job folder {folder} cannot be written ({error.strerror}).") from error
-
-
-def remove(folder: Path) -> None:
-    """Remove a job's folder; its pictures stay.
-
-    Raises:
-        DispatchError: it is no job folder, a dispatcher runs it, or it cannot be removed.
-    """
-    if folder.is_symlink() or not (folder / "job.json").is_file():
-        raise DispatchError(f"{folder} is no job folder: nothing was removed.")
-    with lock(folder) as held:
-        try:
-            # What makes it a job goes last: one that is half removed can be removed again.
-            for path in sorted(folder.iterdir(), key=lambda path: path.name in ("job.json", "lock")):
-                _remove(path)
-            held.release()  # Windows removes no file that is open
-            (folder / "lock").unlink(missing_ok=True)
-            folder.rmdir()
-        except OSError as error:
-            raise DispatchError(f"The job folder {folder} cannot be removed ({error.strerror or error}).") from error
-
-
-def clean_up(root: Path, keep_days: float) -> list[str]:
-    """Remove the jobs that ended more than so many days ago (0: none); return their ids. Nothing else is touched."""
-    removed = []
-    for folder in folders(root) if keep_days > 0 else ():
-        snapshot = read_snapshot(folder)
-        try:
-            age = time.time() - (folder / "snapshot.json").stat().st_mtime
-            if snapshot is not None and snapshot.outcome is not None and age > keep_days * _DAY:
-                remove(folder)
-                removed.append(folder.name)
-        except (OSError, DispatchError):
-            continue  # it runs, or somebody has one of its files open: next time
-    return removed
 
 
 def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
@@ -284,13 +261,3 @@ def _write_whole(path: Path, text: str) -> None:
     host.fsync_file(temp)
     host.replace(temp, path)
     host.fsync_folder(path.parent)
-
-
-def _remove(path: Path) -> None:
-    if path.name == "lock":
-        return
-    # A link to the artist's caches may lie beside the scene: only the link goes (rmtree follows none).
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()

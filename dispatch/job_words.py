@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from . import devices as device_room
 from . import wording
@@ -55,10 +56,11 @@ def rate_line(snapshot: Snapshot) -> str:
 
 def doing(snapshot: Snapshot) -> str:
     """One sentence for a job that is neither rendering nor ended; empty for those."""
+    busy = any(worker.frame is not None for worker in snapshot.workers)
     return {
         "starting": "Starting: the workers load the scene.",
-        "paused": "Paused: the GPUs are free.",
-        "stopping": "Stopping after the current frames.",
+        "paused": "Pausing after the current frames." if busy else "Paused: the GPUs are free.",
+        "stopping": "Stopping after the current frames." if busy else "Looking at every finished frame …",
         "writing movie": "Writing the movie …",
     }.get(snapshot.state, "")
 
@@ -141,9 +143,21 @@ def status_bar(snapshot: Snapshot) -> str:
 
 
 def headline(snapshot: Snapshot) -> str:
-    """``Finished in 12 min 08 s``."""
+    """``Finished in 12 min 08 s``. Where Overwrite is off and nothing was missing nothing was rendered."""
     word = _OUTCOMES.get(snapshot.outcome, "Ended") if snapshot.outcome else "Ended"
+    if snapshot.outcome is Outcome.COMPLETE and snapshot.total and snapshot.found >= snapshot.total:
+        return "All frames were there already"
     return f"{word} in {wording.duration(snapshot.elapsed)}" if snapshot.outcome is Outcome.COMPLETE else word
+
+
+def when(snapshot: Snapshot, now: float) -> str:
+    """The day and time of an end that was not today; empty: it was. ``now``: seconds since the epoch."""
+    try:
+        ended = datetime.fromisoformat(snapshot.updated).timestamp()
+    except ValueError:
+        return ""
+    said = wording.moment(ended, now)
+    return said if " " in said else ""
 
 
 def audit(snapshot: Snapshot) -> str:

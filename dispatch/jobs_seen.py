@@ -16,8 +16,11 @@ from . import job
 from .model import DispatchError, Job
 from .snapshot import Snapshot
 
-STARTS = 10.0
-"""Seconds within which a job that was started shows its first snapshot."""
+STARTS = 30.0
+"""Seconds within which a job that was started shows its first snapshot: a first start from a slow disk."""
+
+_ERROR = "error: "
+"""How the last line of a dispatcher begins that could not run."""
 
 _Stamp = tuple[int, int, int]
 
@@ -38,6 +41,7 @@ class JobSeen:
     frames: str = ""
     engine: str = ""
     overwrite: bool = True
+    fps: float = 0.0
     running: bool = False
     """A dispatcher holds it now; with an outcome: it counts down to what was asked for at the end."""
     snapshot: Snapshot | None = None
@@ -66,7 +70,7 @@ class JobsSeen:
     def look(self, *, everything: bool) -> tuple[JobSeen, ...]:
         """Return all jobs, newest first; without ``everything`` only those that run or start are read again."""
         if everything:
-            names = _names(self._root)
+            names = job.names(self._root)[::-1]
             self._known = {name: self._known.get(name) or _Folder(self._root / name) for name in names}
             self._jobs = {name: seen for name in names if (seen := self._known[name].look()) is not None}
         else:
@@ -123,8 +127,11 @@ class _Folder:
         if stamp != self._snapshot_stamp:
             self._snapshot_stamp, self._snapshot = stamp, job.read_snapshot(self._folder)
         running, snapshot = job.look(self._folder, self._snapshot)
-        starting = not running and self._starts(stamp)
-        if starting and snapshot is not None and snapshot.outcome is not None:
+        # The engine is copied when a job is started: newer than the snapshot, the first one is still to come.
+        copied = _stamp(self._engine_path)
+        begun = copied is not None and (stamp is None or copied > stamp)
+        starting = begun and not running and self._may_start(copied)
+        if begun and (running or starting):
             snapshot = None  # of an earlier run
         return JobSeen(
             folder=str(self._folder),
@@ -137,6 +144,7 @@ class _Folder:
             frames=task.frames,
             engine=task.engine,
             overwrite=task.overwrite,
+            fps=task.fps,
             running=running,
             snapshot=snapshot,
             dismissed=job.is_dismissed(self._folder),
@@ -144,21 +152,12 @@ class _Folder:
             error="" if running or starting or snapshot else _last_words(Path(self._log_path)),
         )
 
-    def _starts(self, snapshot: _Stamp | None) -> bool:
-        """The engine is copied when a job is started: newer than the snapshot, the first one is still to come."""
-        copied = _stamp(self._engine_path)
+    def _may_start(self, copied: _Stamp | None) -> bool:
+        """Whether its dispatcher is still on its way: not for long, and it has not given up with a word."""
         if copied is None or abs(time.time() - copied[0] / 1e9) > STARTS:
             return False
-        return snapshot is None or copied[0] > snapshot[0]
-
-
-def _names(root: Path) -> list[str]:
-    """Names of the folders, newest first: they begin with the time."""
-    try:
-        with os.scandir(root) as entries:
-            return sorted((entry.name for entry in entries if entry.is_dir(follow_symlinks=False)), reverse=True)
-    except OSError:
-        return []
+        said = _stamp(self._log_path)
+        return said is None or said < copied or not _lines(Path(self._log_path))[-1].startswith(_ERROR)
 
 
 def _stamp(path: str) -> _Stamp | None:
@@ -172,11 +171,16 @@ def _stamp(path: str) -> _Stamp | None:
 
 def _last_words(log: Path) -> str:
     """Return why a dispatcher could not run: the last line in which it names an error."""
+    lines = _lines(log)
+    return next((line.removeprefix(_ERROR) for line in reversed(lines) if line.startswith(_ERROR)), lines[-1])
+
+
+def _lines(log: Path) -> list[str]:
+    """Return the last lines that say something; an empty one where there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 4096))
-            lines = file.read().decode("utf-8", "replace").splitlines()
+            text = file.read().decode("utf-8", "replace")
     except OSError:
-        return ""
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return errors[-1] if errors else next((line for line in reversed(lines) if line.strip()), "")
+        text = ""
+    return [line for line in text.splitlines() if line.strip()] or [""]

@@ -78,8 +78,8 @@ class Line:
             self.leave()
         return got
 
-    def ahead(self) -> None:
-        """Stand before the one who stands just before us now, if there is one."""
+    def ahead(self) -> bool:
+        """Stand before the one who stands just before us now; say whether there is one."""
         before = [path for path in _tickets(self._folder, self.card) if path.name < self._ticket_path.name]
         waiting = [_stamp(path) for path in before if _is_waiting(path)]
         if waiting:
@@ -87,6 +87,7 @@ class Line:
             path, ticket = _draw(self._folder, self.card, self._who, (earlier + last) // 2)
             self.leave()
             self._ticket_path, self._ticket = path, ticket
+        return bool(waiting)
 
     def leave(self) -> None:
         """Give the place up; does nothing the second time."""

@@ -52,11 +52,12 @@ class InLine:
         self._leave_place()
         return True
 
-    def ahead(self) -> None:
-        """Go one place to the front; whoever renders there goes on."""
-        if self._place is not None:
-            self._place.ahead()
+    def ahead(self) -> bool:
+        """Go one place to the front, and say whether there was one; whoever renders there goes on."""
+        moved = self._place is not None and self._place.ahead()
+        if moved:
             self._next_try = 0.0
+        return moved
 
     def share(self) -> None:
         """Wait no longer: use the cards together with whoever has them."""

@@ -260,6 +260,8 @@ class Job:
     """Replaces the scene's resolution percentage (a test render); 0: the scene's own."""
     samples: float = 0.0
     """Percent of the scene's samples (a test render); 0: all."""
+    fps: float = 0.0
+    """The scene's frames per second, to play what was rendered; 0: unknown."""
     then: Then = Then.NOTHING
     in_order: bool = False
     """Frames depend on each other (un-baked simulation): one worker, forward."""

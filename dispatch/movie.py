@@ -82,17 +82,19 @@ class MovieMaker:
             obstacle: A sentence on why no child may start.
         """
         past, final = history.read(self._folder / "journal.jsonl"), Path(self._job.movie)
-        size = _size(final)
+        self._reel = reel(past, numbers)
+        size, made_at = _look(final)
         if past.movie == (self._job.movie, size):
             self._voice.beside.movie, self.outcome = self._job.movie, Outcome.COMPLETE
-        elif size and not self._job.overwrite:
-            self._voice.tell("warning", f"{final} is there already and was kept: remove it and resume to make it anew.")
+        elif size and not self._job.overwrite and made_at >= max(_look(Path(p))[1] for p in self._reel.pictures):
+            # Made of these pictures, by another machine that shares the folder for one.
+            self._voice.tell("note", f"{final} is there already and newer than its pictures, so it was kept.")
+            self._voice.beside.movie = self._job.movie
             self.outcome = Outcome.COMPLETE
         elif obstacle:
             self._fail(f"{obstacle}.")
             self._close()
         else:
-            self._reel = reel(past, numbers)
             self._start(final.parent)
 
     def take(self, event: Event) -> None:
@@ -176,8 +178,10 @@ class MovieMaker:
         self._until, self._late = time.monotonic() + seconds, late
 
 
-def _size(path: Path) -> int:
+def _look(path: Path) -> tuple[int, float]:
+    """Return size and modification time; zeros where there is no such file."""
     try:
-        return path.stat().st_size
+        found = path.stat()
     except OSError:
-        return 0
+        return 0, 0.0
+    return found.st_size, found.st_mtime

@@ -57,6 +57,12 @@ def then_name(then: str) -> str:
 # ---------------------------------------------------------------- before a job
 
 
+def then_line(then: Then) -> str:
+    """What this computer will do to itself at the end: a choice that the file carries from day to day; empty: nothing."""
+    words = {Then.SLEEP: "Then this computer goes to sleep", Then.SHUT_DOWN: "Then this computer shuts down"}
+    return words.get(then, "")
+
+
 def on_devices(devices: Sequence[Device], engine: str = layout.CYCLES) -> str:
     """``on 4 GPUs``, ``on 1 GPU and the CPU``, ``with EEVEE``."""
     if engine != layout.CYCLES:

@@ -28,10 +28,11 @@ def picture(template: str, like: str, frame: int) -> str:
     return f"{head}{_padded(frame, hashes)}{rest}"
 
 
-def command(blender: str, first: str, fps: int, fps_base: float, frames: Sequence[int]) -> list[str]:
+def command(blender: str, first: str, fps: float, frames: Sequence[int]) -> list[str]:
     """Return the arguments that play pictures from ``first`` on, whose frames go up evenly."""
+    whole = max(1, round(fps))  # Blender has the speed as a whole number and what that is divided by
     step = min((after - before for before, after in itertools.pairwise(frames)), default=1)
-    speed = ["-f", str(fps), f"{fps_base:g}"]
+    speed = ["-f", str(whole), f"{whole / fps:g}"]
     return [blender, "-a", *speed, "-s", str(frames[0]), "-e", str(frames[-1]), "-j", str(step), first]
 
 

@@ -111,7 +111,7 @@ def _picture(facts: SceneFacts) -> Iterator[Finding]:
             "unchecked-format",
             f"A half-written {facts.file_format} file cannot be told from a whole one: PNG or OpenEXR is safer.",
         )
-    if not facts.camera:
+    if facts.needs_camera and not facts.camera:
         yield error(
             "no-camera",
             f"Scene '{facts.scene}' has no camera at its first frame: ",
@@ -186,9 +186,10 @@ def _names(facts: SceneFacts, plan: Plan) -> Iterator[Finding]:
         return
     several = len(plan.frames) > 1 and facts.frame_start != facts.frame_end
     if not facts.first_path:
+        why = f" ({facts.bad_template})" if facts.bad_template else ""
         yield error(
             "bad-template",
-            f"Blender cannot make file names from the output '{facts.output}': check what stands in braces in it.",
+            f"Blender cannot make file names from the output '{facts.output}'{why}: check what stands in braces in it.",
         )
     elif several and facts.first_path == facts.last_path:
         yield error(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from . import blenders, destination, devices, frames, inspection, job, launch, layout, preflight
 from .findings import Finding, refused
-from .model import BLEND_STARTS, Backend, BlenderProgram, Device, DispatchError, Job, Limits, Order, Strategy
+from .model import BLEND_STARTS, Backend, BlenderProgram, Device, DispatchError, Job, Limits, Order, Strategy, Then
 from .preflight import Plan
 from .protocol import Inspected, SceneFacts
 from .telemetry import Telemetry
@@ -53,6 +53,7 @@ class Wishes:
     retries: int = 3
     release_claims_after: float = 0.0
     """Seconds; 0: never."""
+    then: Then = Then.NOTHING
     limits: Limits = field(default_factory=Limits)
 
 
@@ -217,5 +218,6 @@ def draft(wishes: Wishes, found: Found, environ: Mapping[str, str]) -> Job:
         release_claims_after=wishes.release_claims_after,
         environment=launch.recorded(environ),
         external=facts.external,
+        then=wishes.then,
         limits=wishes.limits,
     )

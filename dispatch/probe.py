@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from . import host, launch
+from . import findings, host, launch
 from .codec import CodecError, from_plain, to_json
 from .launch import Interpreter
 from .listing import DevicesFound
@@ -43,7 +43,7 @@ class Probe:
         self._interpreters = tuple(interpreters)
         self._sites = tuple(sites)
         self._blender = blender
-        self._asked = False
+        self._asked = self._over = False
         self._left: list[Interpreter] = []
         self._running: _Running | None = None
 
@@ -53,6 +53,8 @@ class Probe:
 
     def look(self) -> bool:
         """Take the next step without waiting; return whether the search goes on."""
+        if self._over:
+            return False
         if self._asked and self._running is None:
             self._asked = False
             self.found = self.found or _kept(self._blender)
@@ -64,7 +66,8 @@ class Probe:
         return self._running is not None
 
     def stop(self) -> None:
-        """End what runs; nothing is left behind."""
+        """End what runs, and start nothing any more; nothing is left behind."""
+        self._over = True
         running, self._running = self._running, None
         if running is not None:
             running.kill()
@@ -97,7 +100,7 @@ class Probe:
         found = next((found for data in said if (found := _devices(data)) is not None), None)
         if found is None:
             errors = [str(data.get("text")) for data in said if data.get("event") == "error"]
-            self.trouble = errors[0] if errors else _sentence(words)
+            self.trouble = findings.in_panel(errors[0]) if errors else _sentence(words)
             return
         self.trouble = ""
         self.found = found

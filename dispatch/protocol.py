@@ -158,7 +158,7 @@ class SceneFacts:
     output_is_relative: bool
     """True where it stayed relative because the file was never saved or the path has no folder."""
     first_path: str
-    """Final name of the first frame's main picture (without view suffixes)."""
+    """Final name of the first frame's main picture (without view suffixes); empty: Blender cannot make one."""
     last_path: str
     file_format: str
     is_movie: bool
@@ -170,6 +170,8 @@ class SceneFacts:
     use_placeholder: bool = False
     camera: str = ""
     """Empty: no camera at the first frame."""
+    needs_camera: bool = True
+    """Not where the pictures come from the video sequencer."""
     view_layers: tuple[str, ...] = ()
     """Those that render."""
     side_outputs: tuple[SideOutput, ...] = ()
@@ -189,6 +191,8 @@ class SceneFacts:
     gpu_compositor: bool = False
     external: tuple[tuple[str, int, int], ...] = ()
     """Files the scene reads: (path, size, mtime in ns)."""
+    bad_template: str = ""
+    """What Blender does not understand in the output path, in its own words."""
     warnings: tuple[str, ...] = ()
     """Anything else worth a sentence."""
 

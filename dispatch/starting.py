@@ -38,6 +38,7 @@ def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path]) -> None
     with job.lock(folder):  # two Blenders may be asked to resume the same job at once
         package = copy_engine(folder)
         job.dismiss(folder, False)
+        list(job.take_wishes(folder))  # left for a run that never heard of them: this one is wanted to run
     argv = launch.command_line(interpreter, package, ["run", str(folder)], sites)
     try:
         # In the job folder: a working folder that goes away, or a disk that could not be ejected, helps nobody.

@@ -8,6 +8,7 @@ beside the thread. Changes nothing in a job's folder.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -33,11 +34,17 @@ LIST = 2.0
 PLACE = 10.0
 """Seconds between looks at an output folder that can be: looking means to make a file there for a moment."""
 
+WANTED = 60.0
+"""Seconds for which an output folder is looked at after somebody asked for it last."""
+
 ROUGHLY = 64 << 20
 """Free bytes are told in steps: what changes all the time is no news."""
 
 SIZE = 30.0
 """Seconds between two measurements of the jobs folder, while they are wanted."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,14 @@ class Watch:
         self._probe = Probe(package, interpreters, sites, blender)
         self._seen = Seen()
         self._output = ""
+        self._output_wanted = 0.0
         self._measure = False
         self._wake = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="multi-gpu watch", daemon=True)
         self._place: Aside[Destination] = Aside("multi-gpu output folder")
         self._size: Aside[int] = Aside("multi-gpu size")
+        self._complaint = ""
         self._due: dict[str, float] = {}
 
     @property
@@ -115,7 +124,8 @@ class Watch:
         self._wake.set()
 
     def look_at(self, output_folder: str) -> None:
-        """Look at this folder from now on; empty: at none."""
+        """Look at this folder, for a minute after the last time this was called; empty: at none."""
+        self._output_wanted = time.monotonic()
         if output_folder != self._output:
             self._output = output_folder
             self._due.pop("place", None)
@@ -134,9 +144,16 @@ class Watch:
             self._wake.clear()
             try:
                 busy = self._look()
-            except Exception:  # noqa: BLE001  (an interface without its eyes is worse than one look missed)
+            except Exception as error:  # noqa: BLE001  (an interface without its eyes is worse than one look missed)
                 busy = False
+                self._complain(error)
             self._wake.wait(RUNNING if busy else LIST)
+
+    def _complain(self, error: Exception) -> None:
+        """Log a fault of ours, but not the same one at every look."""
+        if repr(error) != self._complaint:
+            self._complaint = repr(error)
+            _log.error("Multi-GPU Dispatcher: looking at the jobs failed", exc_info=error)
 
     def _look(self) -> bool:
         """Look at what is due; return whether something goes on that must be looked at soon."""
@@ -159,7 +176,8 @@ class Watch:
     def _look_aside(self) -> None:
         output, last = self._output, self._destination()
         fine = last is not None and not last.obstacle
-        if output and self._is_due("place", PLACE if fine else LIST):
+        wanted = output and time.monotonic() - self._output_wanted < WANTED
+        if wanted and self._is_due("place", PLACE if fine else LIST):
             self._place.begin(lambda: _roughly(destination.look(Path(output))))
         if self._measure and self._is_due("size", SIZE):
             self._size.begin(lambda: size_of(self._root))

@@ -14,7 +14,7 @@ from . import closing, job
 from .events import Event, GoOnAsked, PauseAsked, StopAsked
 from .job import Wish
 from .line import InLine
-from .view import Beside
+from .voice import Voice
 
 _EVENTS: dict[Wish, Callable[[float], Event]] = {
     Wish.STOP: StopAsked,
@@ -24,7 +24,7 @@ _EVENTS: dict[Wish, Callable[[float], Event]] = {
 }
 
 
-def take(folder: Path, at: float, line: InLine, beside: Beside, record: Callable[..., None]) -> Iterator[Event]:
+def take(folder: Path, at: float, line: InLine, voice: Voice, record: Callable[..., None]) -> Iterator[Event]:
     """Yield the machine's events for what was asked since the last call; the rest is passed on.
 
     Args:
@@ -32,10 +32,13 @@ def take(folder: Path, at: float, line: InLine, beside: Beside, record: Callable
     """
     for asked in job.take_wishes(folder):
         record("wish", wish=asked.wish, value=asked.value)
-        closing.heed(asked, beside)
+        closing.heed(asked, voice.beside)
         if asked.wish is Wish.AHEAD:
-            line.ahead()
+            if line.ahead():
+                voice.tell("note", "Moved one place ahead in line.")
         elif asked.wish is Wish.SHARE:
+            if (behind := line.behind) is not None:
+                voice.tell("note", f"Shares its devices with the job '{behind.name}' from now on: both become slower.")
             line.share()
         elif event := _EVENTS.get(asked.wish):
             yield event(at)

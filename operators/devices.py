@@ -8,15 +8,17 @@ about are saved in the file; it must not ask a driver.
 from collections.abc import Iterator
 
 from bpy.props import EnumProperty, StringProperty
-from bpy.types import Context, Operator
+from bpy.types import Context, Operator, OperatorProperties
 
-from ..dispatch import selection
+from ..dispatch import host, selection
 from ..dispatch.listing import DevicesFound
 from ..dispatch.model import Device
 from ..dispatch.selection import Choice, DeviceRow
 from . import session, settings
 
 UNDOABLE = {"REGISTER", "UNDO"}
+CORES = max(1, host.cores() - 1)
+"""What a job of this session may use: one stays with the artist."""
 
 
 def rows(context: Context) -> tuple[DeviceRow, ...]:
@@ -73,6 +75,17 @@ class MULTI_GPU_OT_toggle_device(_OnCard, Operator):
     bl_label = "Use Device"
     bl_description = "Render on this device, or leave it out"
     bl_options = UNDOABLE
+
+    @classmethod
+    def description(cls, context: Context, given: OperatorProperties) -> str:
+        """The list shortens names; here stands all of it."""
+        row = next((row for row in rows(context) if row.here and row.card == given.card), None)
+        if row is None:
+            return cls.bl_description
+        about = [row.name]
+        about += ["it drives the screen"] if row.display else []
+        about += ["it shares the computer's memory"] if row.integrated else []
+        return f"{', '.join(about)}. {'Leave it out' if row.use else 'Render on it'}"
 
     def act(self, chosen: settings.SceneSettings, row: DeviceRow) -> None:
         use = not row.use

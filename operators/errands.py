@@ -6,11 +6,13 @@ quitting.
 """
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from ..dispatch import findings
 from ..dispatch.model import DispatchError
 
 
@@ -53,9 +55,10 @@ def told() -> list[Told]:
 
 
 def wait(seconds: float) -> None:
-    """Wait for all of them, that long at most for each."""
+    """Wait for all of them, that long at most."""
+    until = time.monotonic() + seconds
     for thread in _out:
-        thread.join(seconds)
+        thread.join(max(0.0, until - time.monotonic()))
     _out.clear()
 
 
@@ -65,7 +68,7 @@ def _run(errand: Callable[[], str], resume: str) -> None:
         if text:
             _back.put(Told(text, trouble=False, resume=resume))
     except DispatchError as error:
-        _back.put(Told(str(error), trouble=True))
+        _back.put(Told(findings.in_panel(str(error)), trouble=True))
     except Exception as error:  # noqa: BLE001 - nobody else would hear of it
         traceback.print_exc()
         _back.put(Told(f"Something went wrong ({error}): Window, Toggle System Console tells more.", trouble=True))

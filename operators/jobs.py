@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bpy.types import Context, Event, Operator
 
-from ..dispatch import job, wording
+from ..dispatch import job, removal, wording
 from ..dispatch import shown as rules
 from ..dispatch.watch import JobSeen
 from . import preferences, session
@@ -81,7 +81,7 @@ class MULTI_GPU_OT_remove_job(OnJob, Operator):
 
     def act(self, context: Context, seen: JobSeen) -> str:
         with waiting(context):
-            job.remove(Path(seen.folder))
+            removal.remove(Path(seen.folder))
         return f"{seen.name} was removed; its frames stay"
 
 
@@ -100,7 +100,7 @@ class MULTI_GPU_OT_clean_up_jobs(Operator):
     def execute(self, context: Context) -> set[str]:
         days = preferences.get().keep_days
         with waiting(context):
-            removed = job.clean_up(preferences.jobs_root(), days)
+            removed = removal.clean_up(preferences.jobs_root(), days)
         session.refresh()
         if removed:
             said = f"{wording.count(len(removed), 'job')} removed"

@@ -109,7 +109,10 @@ class MULTI_GPU_OT_play(OnJob, Operator):
 
     def act(self, context: Context, seen: JobSeen) -> str:
         if seen.snapshot.movie:
-            return show(Path(seen.snapshot.movie), f"The movie {seen.snapshot.movie} is not there any more.")
+            return show(
+                Path(seen.snapshot.movie),
+                f"The movie {seen.snapshot.movie} is not there any more: open the output folder to see the frames.",
+            )
         if not bpy.app.binary_path:
             raise DispatchError("This is no whole Blender, so it has no player: open the output folder instead.")
         numbers = sorted(frames.parse(seen.frames))
@@ -118,9 +121,9 @@ class MULTI_GPU_OT_play(OnJob, Operator):
         at, first = next(known, (0, ""))
         if not first:
             raise DispatchError("The first frames are not there (yet): open the output folder to see the others.")
-        # The job does not know its speed; the file that is open is nearly always its own.
-        render = context.scene.render
-        argv = player.command(bpy.app.binary_path, first, render.fps, render.fps_base, numbers[at:])
+        # A job of an older version does not know its speed; the file that is open is nearly always its own.
+        fps = seen.fps or context.scene.render.fps / context.scene.render.fps_base
+        argv = player.command(bpy.app.binary_path, first, fps, numbers[at:])
         try:
             _viewers.append(host.spawn_detached(argv, log=Path(seen.folder) / "player.log"))
         except OSError as error:

@@ -6,6 +6,7 @@ timers never reach the status bar.
 """
 
 import logging
+import textwrap
 from collections.abc import Sequence
 
 import bpy
@@ -15,6 +16,8 @@ from ..dispatch.model import Outcome
 from ..dispatch.watch import JobSeen
 
 TITLE = "Multi-GPU Dispatcher"
+WIDEST = 90
+"""Letters of a line."""
 CLASSES = ()
 
 _log = logging.getLogger(__name__)
@@ -43,7 +46,8 @@ def popup(lines: Sequence[tuple[str, str]], *, resume: str = "") -> None:
 
     def draw(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
         for text, icon in lines:
-            menu.layout.label(text=text, icon=icon)
+            for number, line in enumerate(textwrap.wrap(text, WIDEST, max_lines=4)):
+                menu.layout.label(text=line, icon="BLANK1" if number else icon)
         if resume:
             menu.layout.operator("multi_gpu.resume", icon="PLAY").folder = resume
 

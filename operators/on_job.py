@@ -11,6 +11,7 @@ import bpy
 from bpy.props import StringProperty
 from bpy.types import Context
 
+from ..dispatch import findings
 from ..dispatch import shown as rules
 from ..dispatch.model import DispatchError
 from ..dispatch.watch import JobSeen
@@ -60,7 +61,7 @@ class OnJob:
         try:
             said = self.act(context, meant)
         except DispatchError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, findings.in_panel(str(error)))
             return {"CANCELLED"}
         if said:
             self.report({"INFO"}, said)

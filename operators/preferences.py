@@ -2,11 +2,13 @@
 """What the artist chose for every file: Edit, Preferences, Add-ons, Multi-GPU Dispatcher.
 
 Owns the properties and the answers where the add-on has none (tests, another program that imports us).
-``ui/preferences.py`` draws them. It must not write a preference.
+``ui/preferences.py`` draws them. It must not write a preference, but to make a path absolute that was just chosen.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
@@ -49,6 +51,16 @@ def _minutes(name: str, what: str) -> object:
     return IntProperty(name=name, description=f"{what}, in minutes. 0 is the built-in limit", default=0, min=0)
 
 
+def _absolute(name: str) -> Callable[[Any, Any], None]:
+    def changed(self: Any, _context: Any) -> None:
+        """What the artist chose holds for every file: a path from the file that is open now would wander with it."""
+        path = getattr(self, name)
+        if path.startswith("//"):
+            setattr(self, name, bpy.path.abspath(path))
+
+    return changed
+
+
 class Preferences(AddonPreferences):
     """The extension's own preferences."""
 
@@ -59,16 +71,19 @@ class Preferences(AddonPreferences):
         description="The Blender that renders. Empty: the one that is running",
         subtype="FILE_PATH",
         default=_new.blender,
+        update=_absolute("blender"),
     )
     jobs_folder: StringProperty(
         name="Jobs Folder",
         description="Where jobs are kept: a copy of the scene, logs and the state. Empty: your own state folder",
         subtype="DIR_PATH",
         default=_new.jobs_folder,
+        update=_absolute("jobs_folder"),
     )
     keep_days: IntProperty(
         name="Keep Jobs",
-        description="Days after which Clean Up removes jobs that have ended. 0 keeps them for ever",
+        description="Jobs that ended this many days ago are removed when Blender starts, and by Clean Up. "
+        "The rendered frames stay. 0 keeps jobs for ever",
         default=_new.keep_days,
         min=0,
     )

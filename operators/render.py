@@ -13,6 +13,7 @@ from bpy.types import Context, Operator
 
 from ..dispatch import shown as rules
 from ..dispatch import starting
+from ..dispatch.child import views
 from ..dispatch.model import DispatchError, Outcome
 from ..dispatch.watch import JobSeen
 from . import devices, session, start
@@ -27,8 +28,8 @@ def _may_start(cls: type[Operator], context: Context) -> bool:
         why = f"A job is being made: {session.busy}"
     elif scene is None:
         why = "There is no scene"
-    elif scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
-        why = f"Scene '{scene.name}' has no camera"
+    elif views.needs_camera(scene) and views.camera_at(scene, scene.frame_current) is None:
+        why = f"Scene '{scene.name}' has no camera: add one, or choose one in Scene Properties"
     elif scene.render.engine == "CYCLES" and session.seen().devices is not None and not devices.chosen(context):
         why = "No device is chosen: tick one under Devices" if devices.rows(context) else "Cycles finds no device here"
     if why:

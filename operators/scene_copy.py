@@ -9,6 +9,7 @@ recent files stay as they are; so does everything outside the job's folder. What
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -73,9 +74,10 @@ def _write(path: Path) -> None:
     """Save the copy; whatever Blender answers, the file itself is looked at."""
     try:
         # Uncompressed: a multi-gigabyte scene is saved and loaded several times faster, and is gone after the job.
-        bpy.ops.wm.save_as_mainfile(
-            filepath=str(path), copy=True, relative_remap=True, compress=False, check_existing=False
-        )
+        with _without_thumbnail():
+            bpy.ops.wm.save_as_mainfile(
+                filepath=str(path), copy=True, relative_remap=True, compress=False, check_existing=False
+            )
     except RuntimeError as error:
         # Its own words are often about something else ("No such file or directory" for a full disk).
         full = host.free_space(path.parent) < _ROOM
@@ -88,6 +90,19 @@ def _write(path: Path) -> None:
     # On a full disk Blender has said FINISHED over files that were cut: the last block tells.
     if not start.startswith(BLEND_STARTS) or b"ENDB" not in end:
         raise DispatchError(_refused(path.parent.parent, "the file is not whole"))
+
+
+@contextlib.contextmanager
+def _without_thumbnail() -> Iterator[None]:
+    """Keep Blender from drawing a small picture of the copy and leaving it in the artist's home for ever."""
+    preferences = bpy.context.preferences
+    kept, dirty = preferences.filepaths.file_preview_type, preferences.is_dirty
+    preferences.filepaths.file_preview_type = "NONE"
+    try:
+        yield
+    finally:
+        preferences.filepaths.file_preview_type = kept
+        preferences.is_dirty = dirty  # else Blender would save them at its end
 
 
 def _make_sure_of_room(folder: Path, home: str) -> None:

@@ -25,13 +25,12 @@ from . import plans, session
 
 _AT_HOME = ("//", "{blend_dir}")
 """How a path begins that is relative to the file."""
-REMEMBERED = frozenset(
-    [
-        *("missing-files", "unbaked-simulation", "scene-warning", "bad-template", "test-replaces"),
-        *("output-in-use", "shared-with-overwrite", "shared-folder", "movie-there"),
-    ]
+ABOUT_OUTPUT = frozenset(
+    ["bad-template", "test-replaces", "output-in-use", "shared-with-overwrite", "shared-folder", "movie-there"]
 )
-"""Keys of what only a full look finds; they stay until the next one, or until they are mended."""
+REMEMBERED = ABOUT_OUTPUT | {"missing-files", "unbaked-simulation", "scene-warning"}
+"""Keys of what only a full look finds; they stay until the next one, until they are mended, or until the artist turns to
+another scene or output."""
 
 _NAME = re.compile(r"(?<!\{)\{blend_name(?:_lib)?\}(?!\})")
 
@@ -51,7 +50,8 @@ def full(context: bpy.types.Context) -> SceneFacts:
         missing_images=external.missing,
         unbaked=simulations.unbaked(scene),
         external=external.files,
-        warnings=tuple(word for word in (*facts.load_warnings(scene), unknown) if word),
+        bad_template=unknown,
+        warnings=facts.load_warnings(scene),
     )
 
 
@@ -90,6 +90,7 @@ def light(context: bpy.types.Context) -> SceneFacts:
         use_overwrite=render.use_overwrite,
         use_placeholder=render.use_placeholder,
         camera=camera.name if camera else "",
+        needs_camera=views.needs_camera(scene),
         view_layers=tuple(layer.name for layer in scene.view_layers if layer.use),
         side_outputs=tuple(SideOutput(node.name, nodes.target(node)) for node in nodes.file_outputs(scene)),
         missing_libraries=tuple(library.filepath for library in bpy.data.libraries if library.is_missing),
@@ -112,8 +113,16 @@ def findings(context: bpy.types.Context) -> tuple[Finding, ...]:
     movie = plans.movie(scene, known)
     plan = Plan(wanted, known.use_overwrite, movie=movie, destinations=(place,) if place and here else ())
     found = [*session_findings.check(of_session(context)), *preflight.check(known, plan)]
-    found += [each for each in session.findings if each.key in REMEMBERED]
+    found += _remembered(known)
     return tuple(in_order(found))
+
+
+def _remembered(known: SceneFacts) -> list[Finding]:
+    scene, output_then = session.looked_at
+    if known.scene != scene:
+        return []
+    keys = REMEMBERED if known.output == output_then else REMEMBERED - ABOUT_OUTPUT
+    return [each for each in session.findings if each.key in keys]
 
 
 def mended(*keys: str) -> None:
@@ -158,13 +167,12 @@ def output(scene: Any) -> str:
 
 
 def _names(scene: Any, known: SceneFacts) -> tuple[str, str, str]:
-    """Return the first and the last frame's picture, and a sentence where Blender cannot make their names."""
+    """Return the first and the last frame's picture, and why Blender cannot make their names."""
     render = scene.render
     try:
         first, last = (render.frame_path(frame=frame) for frame in (known.frame_start, known.frame_end))
     except RuntimeError as error:
-        text = " ".join(str(error).removeprefix("Error: ").split())
-        return "", "", f"Blender does not understand the output path '{render.filepath}' ({text}): mend it."
+        return "", "", paths.template_trouble(error)
     if render.is_movie_format:
         return known.first_path, known.last_path, ""
     return paths.absolute(first), paths.absolute(last), ""

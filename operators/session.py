@@ -17,6 +17,7 @@ import bpy
 from .. import dispatch
 from ..dispatch import shown as rules
 from ..dispatch.launch import Interpreter
+from ..dispatch.model import DispatchError
 from ..dispatch.preflight import Finding
 from ..dispatch.watch import JobSeen, Seen, Watch
 from . import errands, preferences
@@ -27,6 +28,8 @@ trouble = ""
 """The last sentence of an operator that failed; stays until the next start or dismiss."""
 findings: tuple[Finding, ...] = ()
 """Of the last full look at the scene."""
+looked_at = ("", "")
+"""That scene's name and its output: what was found about them says nothing about others."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def wants_devices(*, again: bool = False) -> None:
 
 
 def wants_destination(folder: str) -> None:
-    """Have this output folder looked at from now on (`Seen.destination`); from anywhere, draw() included."""
+    """Have this output folder looked at for the next minute (`Seen.destination`); from anywhere, draw() included."""
     if watch := _opened():
         watch.look_at(folder)
 
@@ -105,6 +108,19 @@ def interpreter() -> Interpreter | None:
     wants_devices()
     watch = _opened()
     return watch.interpreter if watch else None
+
+
+def needed_interpreter() -> Interpreter:
+    """Return it.
+
+    Raises:
+        DispatchError: it is not known, with what to do.
+    """
+    found = interpreter()
+    if found is None:
+        trouble_there = seen().trouble if not seen().looking else ""
+        raise DispatchError(trouble_there or "Blender is still getting ready for this: try again in a few seconds.")
+    return found
 
 
 def package() -> Path:

@@ -26,7 +26,7 @@ PERSISTENT_DATA = (
     ("FILE", "As in File", "As Render Properties, Performance, Persistent Data says"),
 )
 THENS = (
-    ("NOTHING", "Nothing", "Only the panel says that the render has ended"),
+    ("NOTHING", "Nothing", "Nothing but the notices that the preferences ask for"),
     ("NOTIFY", "Notify", "Show a notice on the desktop"),
     ("SLEEP", "Sleep", "Put this computer to sleep. There are 60 seconds to cancel"),
     ("SHUT_DOWN", "Shut Down", "Shut this computer down. There are 60 seconds to cancel"),

@@ -8,6 +8,7 @@ Until the dispatcher is started everything can fail, and then nothing is left be
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -136,6 +137,7 @@ def look(kind: Kind) -> Steps[Looked]:
         here = replace(here, replaced=replaced)
     found = [*session_findings.check(here), *preflight.check(facts, plan)]
     session.findings = tuple(findings.in_order(found))
+    session.looked_at = facts.scene, facts.output
     for each in session.findings:
         if each.level is Level.ERROR:
             raise Refused(each.panel)
@@ -150,10 +152,17 @@ def _on_disk(facts: SceneFacts, plan: Plan, root: Path) -> tuple[Plan, str]:
         # Where the missing frames are asked for, a movie that is there is kept, which is no reason to refuse.
         movie_there=bool(plan.movie) and facts.use_overwrite == plan.overwrite and Path(plan.movie).exists(),
         destinations=tuple(destination.look(folder) for folder in preparation.output_folders(facts, plan.movie)),
-        same_output=destination.writer_of(facts.output, root),
+        same_output=_name(root, destination.writer_of(facts.output, root)),
         others=destination.at_work(first.parent) if facts.first_path else (),
     )
     return full, next((path for path in (facts.first_path, facts.last_path) if path and Path(path).is_file()), "")
+
+
+def _name(root: Path, writer: str) -> str:
+    """Return the name by which the panel lists a job; empty: there is none."""
+    with contextlib.suppress(DispatchError):
+        return job.load(root / writer).name if writer else ""
+    return writer
 
 
 def _devices(engine: str) -> Steps[tuple[Device, ...]]:

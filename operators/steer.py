@@ -198,10 +198,9 @@ class MULTI_GPU_OT_release_claims(OnJob, Operator):
         return "" if blocked else f"No frame of {seen.name} is claimed elsewhere"
 
     def act(self, _context: Context, seen: JobSeen) -> str:
-        interpreter = session.interpreter()
-        if interpreter is None:
-            raise DispatchError("This Blender is still finding out how to do that: try again in a few seconds.")
-        argv = launch.command_line(interpreter, session.package(), ["release", seen.folder], session.sites())
+        argv = launch.command_line(
+            session.needed_interpreter(), session.package(), ["release", seen.folder], session.sites()
+        )
         errands.send(partial(_release, argv), resume=seen.folder)
         return "The claims are being looked at"
 
@@ -232,7 +231,7 @@ def _release(argv: list[str]) -> str:
     done_words = said[-1].partition(";")[0].rstrip(".")  # behind it stands what to type
     if done_words.startswith("0 "):
         raise DispatchError(
-            "There is no stale claim: what others claimed is younger than 10 minutes, so they may be rendering it."
+            "There is no stale claim: what others claimed is younger than 10 minutes, or finished by now. Resume looks again."
         )
     return f"{done_words}: the job can go on now."
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from ..dispatch import job, starting
+from ..dispatch import job, removal, starting
 from ..dispatch import shown as rules
 from ..dispatch.launch import Interpreter
+from ..dispatch.watch import JobSeen, Seen
 from . import errands, notices, preferences, presets, session
 
 RUNNING = 0.25
@@ -75,14 +76,6 @@ def _region_of_ours(area: bpy.types.Area) -> str:
     return "WINDOW" if area.type == "PREFERENCES" and session.measures() else ""
 
 
-def _region_of(area: bpy.types.Area) -> str:
-    """Return the kind of region in which this area shows something of ours; empty: none."""
-    space = area.spaces.active
-    if area.type == "PROPERTIES" and space.context in PANELS:
-        return "WINDOW"
-    return "UI" if area.type == "IMAGE_EDITOR" and space.show_region_ui else ""
-
-
 def _tick() -> None:
     session.follow()
     seen = session.seen()
@@ -92,21 +85,22 @@ def _tick() -> None:
     for told in errands.told():
         _hear(told)
     _say()
-    _redraw_if_changed(seen.version)
+    _redraw_if_changed(seen)
 
 
-def _redraw_if_changed(version: int) -> None:
+def _redraw_if_changed(seen: Seen) -> None:
     global _drawn
     now = session.shown()
     counting_down = now is not None and now.snapshot is not None and now.running and now.snapshot.then_at > 0
     second = int(time.time()) if counting_down else 0
-    look = (version, session.busy, session.trouble, session.findings, now and now.folder, second)
+    # Not its version alone: another jobs folder has another watch, which counts from the beginning.
+    look = (seen, session.busy, session.trouble, session.findings, now and now.folder, second)
     if look != _drawn:
         _drawn = look
         redraw()
 
 
-def _look_for_ends(jobs: tuple[session.JobSeen, ...]) -> None:
+def _look_for_ends(jobs: tuple[JobSeen, ...]) -> None:
     global _at_work
     before, _at_work = _at_work, rules.at_work(jobs)
     if before != _at_work and preferences.get().notice_blender:
@@ -134,7 +128,7 @@ def _say() -> None:
 # --- once per session: jobs that a crash or a power cut ended, and old ones -------------------------------------------
 
 
-def _resume_by_itself(jobs: tuple[session.JobSeen, ...]) -> None:
+def _resume_by_itself(jobs: tuple[JobSeen, ...]) -> None:
     """Go on with what was interrupted before this Blender started, only where the preferences say so."""
     global _first_look, _to_resume
     if _first_look:
@@ -157,7 +151,7 @@ def _resume(folder: Path, interpreter: Interpreter, sites: list[Path]) -> str:
 
 
 def _clean_up(root: Path, keep_days: int) -> str:
-    job.clean_up(root, keep_days)
+    removal.clean_up(root, keep_days)
     return ""
 
 

@@ -93,7 +93,9 @@ class Made:
 
     def job(self, snapshot: Any, name: str = "shot_010", **changes: Any) -> Any:
         usual = {"folder": f"/jobs/{name}", "id": f"id-{name}", "name": name, "running": True, "snapshot": snapshot}
-        return self.watch.JobSeen(**{**usual, "blend": "/shots/shot_010.blend", "engine": "CYCLES", **changes})
+        return self.watch.JobSeen(
+            **{**usual, "blend": "/shots/shot_010.blend", "engine": "CYCLES", "output": "/render/####", **changes}
+        )
 
     def ended(self, outcome: str, audit: str, **changes: Any) -> Any:
         at_end = {"state": "ended", "outcome": self.model.Outcome(outcome), "audit": audit, "workers": ()}

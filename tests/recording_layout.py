@@ -32,6 +32,7 @@ class Given:
         assert rest in dir(operators), f"there is no operator {name}"
         self.__dict__["allowed"] = getattr(operators, rest).get_rna_type().properties
         self.__dict__["name"] = name
+        self.__dict__["values"] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         assert name in self.allowed, f"{self.name} has no property {name}"
@@ -40,6 +41,7 @@ class Given:
             assert value in known.enum_items, f"{self.name}: {name} cannot be {value}"
         elif known.type == "STRING":
             assert isinstance(value, str), f"{self.name}: {name} is a text"
+        self.values[name] = value
 
 
 class Layout:
@@ -50,6 +52,8 @@ class Layout:
         self.said: list[str] = [] if said is None else said
         self.parts: list[Layout | float] = []
         self.operators: list[str] = []
+        self.given: list[Given] = []
+        """The same operators with their properties."""
         self.use_property_split = False
         self.heading = ""
 
@@ -58,6 +62,7 @@ class Layout:
     def _inner(self, kind: str, factor: float = 0.0, heading: str = "") -> Layout:
         inner = Layout(kind, self.said, factor)
         inner.use_property_split, inner.operators, inner.heading = self.use_property_split, self.operators, heading
+        inner.given = self.given
         self.parts.append(inner)
         return inner
 
@@ -93,6 +98,7 @@ class Layout:
     ) -> Given:
         given = Given(name)
         self.operators.append(name)
+        self.given.append(given)
         label = given.allowed.data.name if text is None else text
         self._put(label, icon=icon, more=EDGE if label else 0)
         return given

@@ -22,7 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from gui.session import Session, private_environment  # noqa: E402
+from gui.home import private_environment  # noqa: E402
+from gui.session import Session  # noqa: E402
 from gui.simulated import fake_blender  # noqa: E402
 from waiting import until  # noqa: E402
 

@@ -4,9 +4,11 @@
 Owns this part of the panel. It must not look at any picture: the audit's sentence is in the snapshot.
 """
 
+import time
+
 from bpy.types import Context, UILayout
 
-from ..dispatch import job_words
+from ..dispatch import job_words, panel_words
 from ..dispatch.model import Outcome
 from ..dispatch.snapshot import Snapshot
 from ..dispatch.watch import JobSeen
@@ -18,17 +20,18 @@ ICONS = {Outcome.COMPLETE: "CHECKMARK", Outcome.STOPPED: "SNAP_FACE"}
 def draw(layout: UILayout, job: JobSeen, context: Context) -> None:
     """Draw the whole part."""
     if job.running and job.snapshot and job.snapshot.then_at:
-        running.countdown(layout, job.snapshot, context)
+        running.countdown(layout, job, job.snapshot, context)
     box = layout.box().column()
-    running.title(box, job, context)
+    running.title(box, job, context, box=True)
     snapshot = job.snapshot
     if snapshot is None or snapshot.outcome is None:
         _head(box, job, job.error or job_words.interrupted(snapshot), "ERROR", context)
     else:
-        _head(box, job, job_words.headline(snapshot), ICONS.get(snapshot.outcome, "ERROR"), context)
+        head = panel_words.DOT.join(filter(None, (job_words.headline(snapshot), job_words.when(snapshot, time.time()))))
+        _head(box, job, head, ICONS.get(snapshot.outcome, "ERROR"), context)
         text.paragraph(box, job_words.audit(snapshot), context, box=True)
         _averages(box, snapshot, context)
-    _what_now(layout, job, snapshot)
+    _what_now(layout, job, snapshot, context)
     if snapshot and snapshot.outcome not in (Outcome.COMPLETE, Outcome.STOPPED):
         running.problems(layout, snapshot, context)
 
@@ -58,16 +61,18 @@ def _averages(box: UILayout, snapshot: Snapshot, context: Context) -> None:
         right.label(text=text.first_fit(figures, beside, context))
 
 
-def _what_now(layout: UILayout, job: JobSeen, snapshot: Snapshot | None) -> None:
+def _what_now(layout: UILayout, job: JobSeen, snapshot: Snapshot | None, context: Context) -> None:
     column = layout.column(align=True)
     whole = snapshot is not None and snapshot.outcome is Outcome.COMPLETE
-    if not whole:
+    if not whole and job.output:  # else it cannot be read
         row = column.row(align=True)
-        row.operator("multi_gpu.resume", text="Resume", icon="PLAY")
-        row.operator("multi_gpu.render_missing", text="Render Missing")
+        row.operator("multi_gpu.resume", text="Resume", icon="PLAY").folder = job.folder
+        if running.is_of_open_file(job, context):  # that one renders the scene that is open
+            row.operator("multi_gpu.render_missing", text="Render Missing")
     if snapshot and snapshot.elsewhere:
-        column.operator("multi_gpu.release_claims", text="Release Stale Claims", icon="UNLINKED")
+        release = column.operator("multi_gpu.release_claims", text="Release Stale Claims", icon="UNLINKED")
+        release.folder = job.folder
     if snapshot is None or snapshot.outcome is Outcome.IMPOSSIBLE:
-        column.operator("multi_gpu.open_job_folder", text="Open Job Folder", icon="TEXT")
+        column.operator("multi_gpu.open_job_folder", text="Open Job Folder", icon="TEXT").folder = job.folder
     if snapshot and snapshot.done:
-        running.pictures(column, snapshot, play=True)
+        running.pictures(column, job, play=True)

@@ -16,8 +16,7 @@ FIXES: dict[str, tuple[tuple[str, str], ...]] = {
     "unpacked-paint": (("multi_gpu.pack_images", "Pack Images"),),
     "missing-files": (("multi_gpu.find_files", "Find Files"),),
     "missing-libraries": (("multi_gpu.find_files", "Find Files"),),
-    "viewport-rendered": (("multi_gpu.solid_view", "Switch to Solid"),),
-    "relative-unsaved": (("multi_gpu.save", "Save"),),
+    "rendered-viewport": (("multi_gpu.solid_view", "Switch to Solid"),),
     "never-saved": (("multi_gpu.save", "Save"),),
 }
 """Operators (id, label) by the key of a finding."""

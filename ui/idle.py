@@ -14,17 +14,16 @@ from ..dispatch.model import Device, DispatchError, Strategy
 from ..operators import devices, plans, scene_facts, session, settings
 from . import findings, text
 
-CORES = max(1, (os.cpu_count() or 2) - 1)
-"""What a job of this session may use: one stays with the artist."""
-
 
 def draw(layout: UILayout, context: Context, *, big: bool = True) -> None:
     """Draw the whole part. ``big``: the button is what the panel is about."""
     session.wants_devices()
-    findings.trouble(layout, session.trouble, context)
     facts = scene_facts.light(context)
     session.wants_destination("" if facts.output_is_relative else os.path.dirname(facts.first_path))  # noqa: PTH120
     found = scene_facts.findings(context)
+    # Said once: a finding says it too, and beside a running job it stands at the top.
+    if big and session.trouble not in [each.panel for each in found]:
+        findings.trouble(layout, session.trouble, context)
     findings.draw(layout, [each for each in found if each.level is not Level.NOTE], context)
     given = devices.chosen(context)
     if session.busy:
@@ -74,8 +73,9 @@ def _what(layout: UILayout, given: tuple[Device, ...], context: Context) -> None
     column = layout.column(align=True)
     text.quiet(column, waiting, context)
     test = panel_words.test_render(chosen.resolution, chosen.samples, chosen.step) if chosen.use_test else ""
-    if test:
-        text.quiet(column, test, context)
+    after = panel_words.then_line(plans.then(context.scene))
+    for line in filter(None, (test, after)):
+        text.quiet(column, line, context)
 
 
 def _strategy(layout: UILayout, given: tuple[Device, ...], context: Context) -> None:
@@ -88,7 +88,7 @@ def _strategy(layout: UILayout, given: tuple[Device, ...], context: Context) -> 
             given,
             Strategy(chosen.strategy.lower().replace("_", "-")),
             per_device=chosen.per_device,
-            cores=CORES,
+            cores=devices.CORES,
             tasks=asked(context)[0],
             engine=engine,
         )

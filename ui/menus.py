@@ -19,8 +19,13 @@ class MULTI_GPU_MT_stop(Menu):
 
     @guarded
     def draw(self, _context: Context) -> None:
-        self.layout.operator("multi_gpu.stop", text="Stop After Current Frames")
-        self.layout.operator("multi_gpu.stop_now", text="Stop Now", icon="CANCEL")
+        job = session.shown()
+        for operator, label, icon in (
+            ("multi_gpu.stop", "Stop After Current Frames", "NONE"),
+            ("multi_gpu.stop_now", "Stop Now", "CANCEL"),
+        ):
+            # The job that is shown now: at the click it may be another one.
+            self.layout.operator(operator, text=label, icon=icon).folder = job.folder if job else ""
 
 
 class MULTI_GPU_MT_then(Menu):
@@ -34,7 +39,7 @@ class MULTI_GPU_MT_then(Menu):
         for then in Then:
             icon = "RADIOBUT_ON" if then == now else "RADIOBUT_OFF"
             choice = self.layout.operator("multi_gpu.then", text=panel_words.then_name(then), icon=icon)
-            choice.action = then.name
+            choice.action, choice.folder = then.name, job.folder if job else ""
 
 
 @guarded

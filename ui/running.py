@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panel shows of a job that runs or waits: how far it is, who does what, and the means to steer it.
 
+Every button names its job: by the time of the click another one may be shown, and that one must not be stopped.
 Owns this part of the panel. It must not ask the job's folder: the snapshot that the session has seen is all it knows.
 """
 
@@ -28,25 +29,30 @@ def draw(layout: UILayout, job: JobSeen, context: Context) -> None:
         _steering(layout, job)
         return
     if job.state == "waiting":
-        _waiting(layout, snapshot, context)
+        _waiting(layout, job, snapshot, context)
         return
     _overall(layout, snapshot, time.time(), context)
     _steering(layout, job)
     _workers(layout, snapshot, context)
     problems(layout, snapshot, context)
     column = layout.column(align=True)
-    pictures(column, snapshot)
+    pictures(column, job)
     row = layout.split(factor=0.45, align=True)
     row.label(text="When Finished")
     row.menu("MULTI_GPU_MT_then", text=panel_words.then_name(snapshot.then))
 
 
-def title(layout: UILayout, job: JobSeen, context: Context) -> None:
+def title(layout: UILayout, job: JobSeen, context: Context, *, box: bool = False) -> None:
     """Draw the job's name where it is not plain which job it is."""
     others = sum(other.running for other in session.seen().jobs if other.folder != job.folder)
-    if others or (job.home or job.blend) != context.blend_data.filepath:
-        name = text.shortened(job.name, text.column(context, icon=True), context)
+    if others or not is_of_open_file(job, context):
+        name = text.shortened(job.name, text.column(context, icon=True, box=box), context)
         layout.label(text=name, icon="FILE_BLEND")
+
+
+def is_of_open_file(job: JobSeen, context: Context) -> bool:
+    """Whether the job was made of the file that is open now; of one that was never saved nobody knows."""
+    return (job.home or job.blend) == context.blend_data.filepath
 
 
 def problems(layout: UILayout, snapshot: Snapshot, context: Context) -> None:
@@ -65,15 +71,15 @@ def problems(layout: UILayout, snapshot: Snapshot, context: Context) -> None:
             row.operator("multi_gpu.open_log", text="", icon="TEXT").path = message.log
 
 
-def pictures(layout: UILayout, snapshot: Snapshot | None, *, play: bool = False) -> None:
+def pictures(layout: UILayout, job: JobSeen, *, play: bool = False) -> None:
     """Draw the ways to the pictures."""
     row = layout.row(align=True)
-    row.operator("multi_gpu.open_output", text="Open Folder", icon="FILE_FOLDER")
+    _button(row, "multi_gpu.open_output", "Open Folder", "FILE_FOLDER", job)
     shown = row.row(align=True)
-    shown.enabled = bool(snapshot and snapshot.done)
+    shown.enabled = bool(job.snapshot and job.snapshot.done)
     if play:
-        shown.operator("multi_gpu.play", text="Play", icon="PLAY")
-    shown.operator("multi_gpu.show_frame", text="" if play else "Show Frame", icon="IMAGE_DATA")
+        _button(shown, "multi_gpu.play", "Play", "PLAY", job)
+    _button(shown, "multi_gpu.show_frame", "" if play else "Show Frame", "IMAGE_DATA", job)
 
 
 def _overall(layout: UILayout, snapshot: Snapshot, now: float, context: Context) -> None:
@@ -105,33 +111,37 @@ def _workers(layout: UILayout, snapshot: Snapshot, context: Context) -> None:
         row.progress(factor=job_words.sampled(worker), text=words)
 
 
-def _waiting(layout: UILayout, snapshot: Snapshot, context: Context) -> None:
+def _waiting(layout: UILayout, job: JobSeen, snapshot: Snapshot, context: Context) -> None:
     box = layout.box().column()
-    before = next((job.snapshot for job in session.seen().jobs if job.id == snapshot.behind_job), None)
+    before = next((other.snapshot for other in session.seen().jobs if other.id == snapshot.behind_job), None)
     text.paragraph(
         box, job_words.waiting(snapshot, before.seconds_left if before else None), context, icon="TIME", box=True
     )
     row = layout.row(align=True)
     ahead = row.row(align=True)
     ahead.enabled = snapshot.ahead > 0
-    ahead.operator("multi_gpu.ahead", text="Ahead", icon="TRIA_UP")
-    row.operator("multi_gpu.share", text="Share", icon="LINKED")
-    row.operator("multi_gpu.stop_now", text="Remove", icon="X")
+    _button(ahead, "multi_gpu.ahead", "Ahead", "TRIA_UP", job)
+    _button(row, "multi_gpu.share", "Share", "LINKED", job)
+    _button(row, "multi_gpu.stop_now", "Remove", "X", job)
 
 
-def countdown(layout: UILayout, snapshot: Snapshot, context: Context) -> None:
+def countdown(layout: UILayout, job: JobSeen, snapshot: Snapshot, context: Context) -> None:
     """Draw when the machine will sleep or shut down, and the way to prevent it."""
     box = layout.box().column()
     box.alert = True
     words = job_words.countdown(snapshot.then, snapshot.then_at, time.time())
     text.paragraph(box, words, context, icon="QUIT", box=True)
-    box.operator("multi_gpu.stay", text="Cancel", icon="X")
+    _button(box, "multi_gpu.stay", "Cancel", "X", job)
 
 
 def _steering(layout: UILayout, job: JobSeen) -> None:
     row = layout.row(align=True)
     if job.state == "paused":
-        row.operator("multi_gpu.go_on", text="Go On", icon="PLAY")
+        _button(row, "multi_gpu.go_on", "Go On", "PLAY", job)
     else:
-        row.operator("multi_gpu.pause", text="Pause", icon="PAUSE")
+        _button(row, "multi_gpu.pause", "Pause", "PAUSE", job)
     row.menu("MULTI_GPU_MT_stop", text="Stop", icon="SNAP_FACE")
+
+
+def _button(layout: UILayout, operator: str, label: str, icon: str, job: JobSeen) -> None:
+    layout.operator(operator, text=label, icon=icon).folder = job.folder

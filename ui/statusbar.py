@@ -4,6 +4,8 @@
 Owns its look. The session's timer has it redrawn.
 """
 
+import time
+
 import bpy
 from bpy.types import Context, Header
 
@@ -23,6 +25,9 @@ def draw(self: Header, _context: Context) -> None:
     bar.ui_units_x = 9
     if snapshot is None:
         bar.progress(factor=0.0, text="Starting …")
+        return
+    if snapshot.then_at:
+        bar.label(text=job_words.countdown(snapshot.then, snapshot.then_at, time.time()), icon="QUIT")
         return
     factor = snapshot.done / snapshot.total if snapshot.total else 1.0
     bar.progress(factor=factor, text=job_words.status_bar(snapshot))

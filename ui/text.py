@@ -6,7 +6,7 @@ Widths are pixels on the screen.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import blf
 from bpy.types import Context, UILayout
@@ -22,6 +22,9 @@ BOX = 16
 BUTTON = 12
 """What a button or a bar keeps around its text."""
 
+LONGEST = 500
+"""Letters of a text that are shown at most."""
+
 _ELLIPSIS = "…"
 
 
@@ -33,12 +36,12 @@ def scale(context: Context) -> float:
 def column(context: Context, *, box: bool = False, icon: bool = False) -> float:
     """Return how wide the text of a whole row may be in the region that is drawn."""
     width = context.region.width if context.region else 280
-    return width - (MARGIN + BOX * box + ICON * icon) * scale(context)
+    return max(1.0, width - (MARGIN + BOX * box + ICON * icon) * scale(context))
 
 
 def measured(text: str, context: Context) -> float:
     """Return how wide a text is drawn in a label."""
-    return _width(text, _points(context))
+    return _width(_bounded(text), _points(context))
 
 
 def wrapped(text: str, pixels: float, context: Context) -> list[str]:
@@ -87,11 +90,19 @@ def _width(text: str, points: float) -> float:
     return blf.dimensions(0, text)[0]
 
 
+def _most(low: int, high: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number for which it fits, at least ``low``; what fits with one fits with every smaller one."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
 @functools.lru_cache(maxsize=512)
 def _wrapped(text: str, pixels: int, points: float) -> tuple[str, ...]:
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in _bounded(text).split():
         longer = f"{line} {word}" if line else word
         if _width(longer, points) <= pixels:
             line = longer
@@ -99,7 +110,7 @@ def _wrapped(text: str, pixels: int, points: float) -> tuple[str, ...]:
         if line:
             lines.append(line)
         while word and _width(word, points) > pixels:  # a path: broken where it must
-            fits = next((n for n in range(len(word) - 1, 1, -1) if _width(word[:n], points) <= pixels), 1)
+            fits = _most(1, len(word), lambda n, word=word: _width(word[:n], points) <= pixels)
             lines.append(word[:fits])
             word = word[fits:]
         line = word
@@ -108,12 +119,19 @@ def _wrapped(text: str, pixels: int, points: float) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=512)
 def _shortened(text: str, pixels: int, points: float) -> str:
+    text = " ".join(_bounded(text).split())
     if _width(text, points) <= pixels:
         return text
-    for kept in range(len(text) - 1, 1, -1):
+
+    def short(kept: int) -> str:
         # The end tells cards of one name apart, so it gets the larger half.
         end = kept - kept // 2
-        short = text[: kept - end].rstrip() + _ELLIPSIS + text[-end:].lstrip()
-        if _width(short, points) <= pixels:
-            return short
-    return _ELLIPSIS
+        return text[: kept - end].rstrip() + _ELLIPSIS + text[-end:].lstrip()
+
+    kept = _most(1, len(text) - 1, lambda kept: _width(short(kept), points) <= pixels)
+    return short(kept) if kept > 1 else _ELLIPSIS
+
+
+def _bounded(text: str) -> str:
+    """Cut what nobody would read, and what would keep Blender measuring: job folders may hold anything."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + _ELLIPSIS

@@ -78,6 +78,7 @@ def _facts(chosen: Any, template: str, movie: str, runs: bool) -> SceneFacts:
         use_overwrite=render.use_overwrite,
         use_placeholder=render.use_placeholder,
         camera=camera.name if camera else "",
+        needs_camera=views.needs_camera(chosen),
         view_layers=tuple(layer.name for layer in chosen.view_layers if layer.use),
         side_outputs=tuple(SideOutput(node.name, nodes.target(node)) for node in nodes.file_outputs(chosen)),
         missing_libraries=external.missing_libraries,
@@ -89,7 +90,8 @@ def _facts(chosen: Any, template: str, movie: str, runs: bool) -> SceneFacts:
         autoexec=runs,
         gpu_compositor=nodes.compositor_tree(chosen) is not None and render.compositor_device == "GPU",
         external=external.files,
-        warnings=tuple(word for word in (*load_warnings(chosen), unknown) if word),
+        bad_template=unknown,
+        warnings=load_warnings(chosen),
     )
 
 
@@ -101,14 +103,13 @@ def _chosen(request: Inspect) -> Any:
 
 
 def _paths(chosen: Any, template: str) -> tuple[str, str, str]:
-    """Return the first and the last frame's plain name, and a sentence where Blender cannot make one."""
+    """Return the first and the last frame's plain name, and why Blender cannot make them."""
     try:
         first, last = (
             str(outputs.plain_name(chosen, template, number)) for number in (chosen.frame_start, chosen.frame_end)
         )
     except RuntimeError as error:
-        text = str(error).strip().removeprefix("Error: ")
-        return "", "", f"Blender does not understand the output path '{template}' ({text}): mend it."
+        return "", "", paths.template_trouble(error)
     return first, last, ""
 
 

@@ -71,6 +71,12 @@ def placed(template: str, folder: str = "", library: Any = None) -> str:
     return _PLACES.sub(value, template)
 
 
+def template_trouble(error: Exception) -> str:
+    """Return what Blender (4.5 and later) does not understand in a template, without its own repetitions."""
+    text = " ".join(str(error).removeprefix("Error: ").split())
+    return text.rpartition("': - ")[2].rstrip(".")
+
+
 def is_relative(template: str) -> bool:
     """Whether the template does not say in which folder the files go; ``//`` says so once the file is saved."""
     import bpy

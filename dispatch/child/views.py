@@ -60,6 +60,15 @@ def camera_at(scene: Any, frame: int) -> Any:
     return next((m.camera for m in reversed(bound) if m.frame <= frame), bound[0].camera)
 
 
+def needs_camera(scene: Any) -> bool:
+    """Whether a render needs one: not where the pictures come from the video sequencer."""
+    editor = scene.sequence_editor if scene.render.use_sequencer else None
+    if editor is None:
+        return True
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences  # before 4.4
+    return not any(strip.type != "SOUND" and not strip.mute for strip in strips)
+
+
 def _active(scene: Any) -> list[Any]:
     render = scene.render
     if not render.use_multiview:

@@ -33,6 +33,8 @@ lower_priority = _system.lower_priority
 kill_tree = _system.kill_tree
 kill_orphans = _system.kill_orphans
 link_folder = _system.link_folder
+is_locked = _system.is_locked
+is_own = _system.is_own
 lock_file = _system.lock_file
 replace = _system.replace
 fsync_file = _system.fsync_file
@@ -64,6 +66,8 @@ __all__ = [
     "has_display",
     "hostname",
     "is_alive",
+    "is_locked",
+    "is_own",
     "kill_orphans",
     "kill_tree",
     "link_folder",

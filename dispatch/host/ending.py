@@ -8,6 +8,7 @@ say no. Every function returns why it could not be done, in words; empty: done.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -72,6 +73,8 @@ $toast.LoadXml('{xml}')
 """
 _POWERSHELL_ID = r"{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}\WindowsPowerShell\v1.0\powershell.exe"
 """Windows shows toasts of registered programs only; PowerShell is one."""
+_QUOTES = re.compile("['\N{LEFT SINGLE QUOTATION MARK}-\N{SINGLE HIGH-REVERSED-9 QUOTATION MARK}]")
+"""What ends a PowerShell string in single quotes, typographic ones too, unless it is written twice."""
 _SLEEP = """\
 Add-Type -AssemblyName System.Windows.Forms
 if (-not [Windows.Forms.Application]::SetSuspendState('Suspend', $false, $false)) { exit 1 }
@@ -81,8 +84,7 @@ if (-not [Windows.Forms.Application]::SetSuspendState('Suspend', $false, $false)
 def _windows_notices(title: str, text: str) -> list[Command]:
     lines = "".join(f"<text>{escape(' '.join(line.split()))}</text>" for line in (title, text))
     xml = f'<toast><visual><binding template="ToastGeneric">{lines}</binding></visual></toast>'
-    # A quote in a PowerShell string in single quotes is written twice; nothing else means anything there.
-    return [_powershell(_TOAST.replace("{xml}", xml.replace("'", "''")).replace("{app}", _POWERSHELL_ID))]
+    return [_powershell(_TOAST.replace("{app}", _POWERSHELL_ID).replace("{xml}", _QUOTES.sub(r"\g<0>\g<0>", xml)))]
 
 
 def _powershell(script: str) -> Command:

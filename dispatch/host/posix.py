@@ -117,6 +117,28 @@ def lock_file(path: Path) -> FileLock:
         os.close(fd)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock on a file; two who ask at once do not take each other for the owner.
+
+    Raises:
+        OSError: the file cannot be opened, or the file system has no locks.
+    """
+    fcntl = importlib.import_module("fcntl")
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return True
+        raise
+    finally:
+        os.close(fd)
+    return False
+
+
 def _is_still(fd: int, path: Path) -> bool:
     """Whether the path still names the open file: somebody may have removed it between open and lock."""
     try:
@@ -181,6 +203,15 @@ def private_folder(path: Path) -> Path:
         raise DispatchError(f"The folder {path} belongs to another user: remove it or choose another with --jobs-dir.")
     path.chmod(0o700)
     return path
+
+
+def is_own(path: Path) -> bool:
+    """Whether it belongs to this user; a link's own owner counts.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    return path.lstat().st_uid == os.geteuid()
 
 
 def link_folder(target: Path, link: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gui.session import Session, private_environment
+from gui.home import private_environment
+from gui.session import Session
 from gui.simulated import fake_blender
 from waiting import until
 

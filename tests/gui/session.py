@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from gui.home import private_environment
 from waiting import until
 
 HERE = Path(__file__).resolve().parent
@@ -45,19 +45,6 @@ found
 
 class InBlender(Exception):
     """What was asked inside Blender raised; the text is its traceback."""
-
-
-def private_environment(home: Path) -> dict[str, str]:
-    """Return an environment in which Blender and our program find nothing of this machine's user."""
-    drop = ("BLENDER", "MGD_", "XDG_", "DBUS", "DISPLAY", "WAYLAND", "FAKE_CHILD", "PYTHON", "CUDA", "HIP", "OCIO")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
-    env["MGD_TEST"] = os.environ.get("MGD_TEST", "")  # by this mark conftest finds what stays behind
-    places = {"CONFIG_HOME": "config", "STATE_HOME": "state", "DATA_HOME": "data", "CACHE_HOME": "cache"}
-    for name, folder in places.items():
-        (home / folder).mkdir(parents=True, exist_ok=True)
-        env[f"XDG_{name}"] = str(home / folder)
-    (home / "tmp").mkdir(exist_ok=True)
-    return env | {"HOME": str(home), "TMPDIR": str(home / "tmp"), "LC_ALL": "C.UTF-8"}
 
 
 class Session:
@@ -161,6 +148,9 @@ class Session:
         self.do(f"small_scene({str(output / '####')!r}, {frames}, {samples})")
         if blender is not None:
             self.prefer("blender", str(blender))
+            self.shown()  # knows the session from here on
+            self.do("session.wants_devices()")
+            self.wait_for("'4090' in str(session.seen().devices)")
 
     def prefer(self, name: str, value: object) -> None:
         """Set one of the extension's preferences."""
@@ -172,10 +162,18 @@ class Session:
 
     def wait_for_state(self, *states: str, seconds: float = 60.0, done: int = 0) -> dict[str, Any]:
         """Wait until the panel's job is in one of these states with so many frames done."""
-        text = (
-            f"{SHOWN.rstrip()}\nfound if found and found['state'] in {states!r} and found['done'] >= {done} else None"
-        )
-        return self.wait_for(text, seconds)
+        found: dict[str, Any] = {}
+
+        def reached() -> bool:
+            found.update(self.shown() or {"state": "no job", "done": 0})
+            return found["state"] in states and found["done"] >= done
+
+        try:
+            until(reached, seconds)
+        except AssertionError:
+            shot = self.shot("missed")
+            raise AssertionError(f"not {states} with {done} frames in {seconds} s but {found}, see {shot}") from None
+        return found
 
     def words(self) -> str:
         """Every text of our panels, one a line."""
@@ -209,6 +207,11 @@ class Session:
         _, y = self.find(what, (0.25,))
         x = self.do(f"int(panel_box()[0] + {part} * panel_box()[2])")
         self.do(f"click({x}, {y})")
+        self.settle()
+
+    def click_nothing(self) -> None:
+        """Click where the big area is empty."""
+        self.do("click(region_of(big_area()).x + 100, region_of(big_area()).y + 60)")
         self.settle()
 
     def press(self, key: str) -> None:

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from gui.session import MODULE, Session, private_environment
+from gui.home import private_environment
+from gui.session import MODULE, Session
 
 TRACES = """
 import addon_utils, gc, sys

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import campaign
+import psutil
 from gui.session import MODULE, Session
 from waiting import until
 
@@ -106,3 +107,29 @@ def test_undo_and_switching_the_extension_off_do_not_touch_a_running_job(
     blender.wait_for_state("rendering", "ended")
     found = blender.wait_for_state("ended", seconds=120)
     assert found["audit"].startswith("60 of 60 frames complete"), found
+
+
+def test_after_a_power_cut_the_panel_offers_to_resume_and_starts_nothing(
+    start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]
+) -> None:
+    blender = start()
+    blender.scene(tmp_path / "out", frames=20, blender=simulated(seconds=0.4))
+    blender.do("bpy.ops.wm.save_userpref()")
+    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender.wait_for_state("rendering", done=3)
+    (folder,) = jobs()
+    look = job.read_snapshot(folder)
+    assert look is not None
+    blender.kill()
+    psutil.Process(look.pid).kill()
+    until(lambda: not job.is_running(folder), 30, "the dispatcher's end")
+    again = start()
+    found = again.wait_for_state("interrupted")
+    again.show_panel()
+    again.shot("interrupted")
+    assert again.shown() == found, "it went on without being asked"
+    assert not job.is_running(folder)
+    again.click_nothing()
+    again.click("multi_gpu.resume", (0.25,))
+    found = again.wait_for_state("ended", done=20)
+    assert found["audit"].startswith("20 of 20 frames complete, 0 rendered twice"), found

@@ -222,6 +222,16 @@ def no_camera(scene: Any) -> None:
 
 
 @scene_file
+def strips(scene: Any) -> None:
+    """Pictures of the video sequencer: no camera is needed, nor is there one."""
+    bpy.data.objects.remove(bpy.data.objects["Camera"])
+    editor = scene.sequence_editor_create()
+    made = editor.strips if hasattr(editor, "strips") else editor.sequences  # before 4.4
+    extent = {"length": LAST} if bpy.app.version >= (5, 0, 0) else {"frame_end": 1 + LAST}
+    made.new_effect(name="Red", type="COLOR", channel=1, frame_start=1, **extent).color = (1, 0.1, 0)
+
+
+@scene_file
 def noisy(scene: Any) -> None:
     script(
         "import bpy, os\n"
@@ -339,7 +349,7 @@ def main() -> None:
     scene.render.image_settings.file_format = "FFMPEG"
     save("movie")
     names = formats()
-    for name in ("moving", "views", "side_files", "reads_range", "simple"):
+    for name in ("moving", "views", "side_files", "reads_range", "simple", "strips"):
         render_plainly(FOLDER / f"{name}.blend", f"//plain_{name}/x_####")
         if (FOLDER / "plain").exists():
             (FOLDER / "plain").rename(FOLDER / f"sides_{name}")

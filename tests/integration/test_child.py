@@ -401,6 +401,14 @@ def test_a_script_that_changes_the_output_path_fails_the_frame(
     assert not (scenes / "elsewhere").exists()
 
 
+def test_pictures_of_the_video_sequencer_need_no_camera(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
+    found = facts(child, scenes / "strips.blend")
+    assert (found.camera, found.needs_camera) == ("", False)
+    child.configure(scenes / "strips.blend", str(tmp_path / "x_####"))
+    assert child.render(1, 1) == Committed(1)
+    assert pixels(tmp_path / "x_0001.png") == pixels(scenes / "plain_strips" / "x_0001.png")
+
+
 def test_a_missing_camera_is_a_scene_error(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
     child.configure(scenes / "no_camera.blend", str(tmp_path / "out" / "x_####"), overwrite=False)
     failed = child.render(1, 1)
@@ -472,6 +480,22 @@ def test_a_movie_becomes_an_image_sequence_on_request(child: SpokenChild, scenes
     assert files(tmp_path / "out") == ["m_0001.png"]
 
 
+def test_a_test_render_has_another_size_and_fewer_samples(
+    child: SpokenChild, another: Callable[[], SpokenChild], scenes: Path, tmp_path: Path
+) -> None:
+    child.configure(scenes / "side_by_side.blend", str(tmp_path / "x_####"), resolution=50)
+    assert child.render(1, 1) == Committed(1)
+    assert pictures.dimensions(tmp_path / "x_0001.png") == (2 * (22 - 4), 18)
+    second = another()
+    second.configure(scenes / "slow.blend", str(tmp_path / "slow_####"), samples=0.5)
+    second.say(Render(1, 1))
+    assert second.until(Progressed).samples == 1000
+    third = another()
+    third.configure(scenes / "simple.blend", str(tmp_path / "least_####"), samples=0.5)
+    assert third.render(1, 1) == Committed(1)
+    assert pixels(tmp_path / "least_0001.png") == pixels(scenes / "plain_simple" / "x_0001.png")
+
+
 def test_inspecting_lists_devices_without_a_file(child: SpokenChild) -> None:
     child.say(Inspect())
     answer = child.until(Inspected)
@@ -489,7 +513,8 @@ def test_the_facts_of_a_good_scene(child: SpokenChild, scenes: Path, tmp_path: P
     assert found.last_path == str(tmp_path / "out" / "x_0004.png")
     assert (found.camera, found.view_layers, found.unbaked, found.warnings) == ("Camera", ("ViewLayer",), (), ())
     assert facts(child, scenes / "simple.blend").output == str(scenes / "plain" / "x_####")
-    assert facts(child, scenes / "no_camera.blend").camera == ""
+    bare = facts(child, scenes / "no_camera.blend")
+    assert (bare.camera, bare.needs_camera) == ("", True)
     assert facts(child, scenes / "movie.blend").is_movie
     assert facts(child, scenes / "views.blend").views == ("_L", "_R", "_third")
     assert facts(child, scenes / "side_by_side.blend").width == 2 * (45 - 8)

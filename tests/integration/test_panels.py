@@ -26,6 +26,7 @@ def drawn_now():
         if layout is not None:
             told[kind.__name__.removeprefix("MULTI_GPU_PT_")] = {{
                 "said": layout.said, "needed": layout.needed(), "operators": layout.operators,
+                "for_any_job": [g.name for g in layout.given if "folder" in g.allowed and not g.values.get("folder")],
             }}
     return told
 
@@ -64,6 +65,7 @@ session.findings = (
     findings.error("unbaked-simulation", "Simulations are not baked: 'Cape' (cloth); ", "bake them."),
     findings.warning("missing-files", "2 files that the scene uses are missing: '/mnt/assets/textures/oak_planks_8k.exr'."),
 )
+session.looked_at = (bpy.context.scene.name, "")
 session.trouble = "The scene cannot be saved to '/jobs/20261121-0600-shot_010-7f3a': the disk is full."
 tell(every_state())
 """
@@ -152,7 +154,7 @@ def test_waiting_says_behind_whom_and_offers_what_helps(told: dict[str, Any]) ->
         ("countdown", "Shutting down in", "multi_gpu.stay"),
         ("finished", "Finished in 7 h 13 min", "multi_gpu.play"),
         ("incomplete", "12 claimed elsewhere", "multi_gpu.release_claims"),
-        ("incomplete", "Frames are missing", "multi_gpu.render_missing"),
+        ("incomplete", "Frames are missing", "multi_gpu.resume"),
         ("stopped", "Stopped", "multi_gpu.resume"),
         ("interrupted", "Interrupted: 12,345 of 100,000", "multi_gpu.resume"),
         ("never started", "look at its log", "multi_gpu.dismiss"),
@@ -163,6 +165,53 @@ def test_each_state_says_what_it_is_and_offers_what_can_be_done(
 ) -> None:
     assert said in words(told[state], "main")
     assert offered in told[state]["main"]["operators"]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_button_of_a_job_names_its_job_since_another_may_be_shown_at_the_click(
+    told: dict[str, Any], state: str
+) -> None:
+    anonymous = {name for part in told[state].values() for name in part["for_any_job"]}
+    # the one that puts a sentence away is about no job; a log has a path of its own
+    assert anonymous <= {"multi_gpu.dismiss", "multi_gpu.open_log"}
+
+
+def test_missing_frames_are_offered_beside_a_job_of_the_open_file_only(told: dict[str, Any], tmp_path: Path) -> None:
+    assert "multi_gpu.render_missing" not in told["incomplete"]["main"]["operators"]
+    offered = Installed(tmp_path).run(
+        DRAW_ALL
+        + """
+show(drawn_states.states(room)["incomplete"])
+bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
+import dataclasses
+seen = session.seen()
+show(dataclasses.replace(seen, jobs=(dataclasses.replace(seen.jobs[0], home=sys.argv[1]), *seen.jobs[1:])))
+offered = drawn_now()["main"]["operators"]
+show(dataclasses.replace(seen, jobs=(dataclasses.replace(seen.jobs[0], output="", snapshot=None, error="It cannot be read."),)))
+tell([offered, drawn_now()["main"]["operators"]])
+""",
+        tmp_path / "a.blend",
+    )
+    offered, damaged = offered
+    assert {"multi_gpu.render_missing", "multi_gpu.resume"} <= set(offered)
+    assert "multi_gpu.resume" not in damaged
+
+
+def test_texts_of_any_length_are_measured_in_no_time_and_names_stay_on_one_line(tmp_path: Path) -> None:
+    seconds, lines, name = Installed(tmp_path).run(
+        DRAW_ALL
+        + """
+import time
+text = room("ui.text")
+began = time.perf_counter()
+lines = text.wrapped("/mnt/" + "x" * 1_000_000, 200, context)
+name = text.shortened("été\\n" * 100_000, 120, context)
+tell([time.perf_counter() - began, lines, name])
+"""
+    )
+    assert seconds < 0.2
+    assert 5 < len(lines) < 100
+    assert "\n" not in name
 
 
 def test_jobs_are_listed_when_there_are_some_and_the_oldest_only_counted(told: dict[str, Any]) -> None:
@@ -222,6 +271,13 @@ for name, part in (("render", room("ui.menus").render_menu), ("status", room("ui
     layout = recording_layout.Layout()
     part(drawn.Drawn(bpy.types.Menu, layout), context)
     told[name] = {"said": layout.said, "operators": layout.operators}
+show(drawn_states.states(room)["countdown"])
+layout = recording_layout.Layout()
+room("ui.statusbar").draw(drawn.Drawn(bpy.types.Menu, layout), context)
+told["countdown"] = layout.said
+chosen.then = "SHUT_DOWN"
+show(drawn_states.states(room)["idle"])
+told["idle"] = drawn_now()["main"]["said"]
 layout = recording_layout.Layout()
 own = drawn.Drawn(bpy.context.preferences.addons[MODULE].preferences, layout)
 room("ui.preferences").draw(own, context)
@@ -234,4 +290,6 @@ tell(told)
     for words_typed in ("Render Animation on All GPUs", "Render Missing Frames on All GPUs", "Stop Render on All GPUs"):
         assert words_typed in told["render"]["said"]
     assert told["status"]["said"][0].startswith("12,345 of 100,000")
+    assert told["countdown"][0].startswith("Shutting down in ")
+    assert "Then this computer shuts down" in told["idle"], "a file carries that choice from day to day"
     assert {"Jobs Folder", "Resume by Itself"} <= set(told["preferences"]["said"])

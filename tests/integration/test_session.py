@@ -286,3 +286,63 @@ def test_the_snapshot_that_a_session_shows_is_the_dispatchers_own(installed, job
     folder = end_job(make_job(jobs))
     told = installed.run(ATTACHED + "seen_to(lambda: state() == 'ended'); tell(session.shown().snapshot.done)")
     assert told == json.loads((folder / "snapshot.json").read_bytes())["done"]
+
+
+def test_the_jobs_folder_is_measured_for_a_minute_after_the_preferences_were_drawn_last(installed, jobs):
+    (make_job(jobs) / "large").write_bytes(bytes(100_000))
+    told = installed.run(
+        ATTACHED
+        + """
+seen_to(lambda: session.seen().jobs)
+before = session.seen().bytes
+session.wants_size()
+seen_to(lambda: session.seen().bytes > 100_000)
+wanted = session.measures(), session._watch._measure
+session._measures_until = time.monotonic() - 1.0
+tick.tick()
+tell([before, wanted, session.measures(), session._watch._measure, session.seen().bytes > 100_000])
+"""
+    )
+    assert told == [0, [True, True], False, False, True]
+
+
+def test_what_another_jobs_folder_shows_is_drawn_although_its_watch_counts_from_the_beginning(
+    installed, jobs, tmp_path
+):
+    told = installed.run(
+        ATTACHED
+        + """
+drawn = []
+tick.redraw = lambda: drawn.append(session.seen())
+seen_to(lambda: session.seen().version == 1 or drawn)
+first = session.seen()
+again = type(first)(first.version, first.jobs, None, True)
+session.seen = lambda: again
+tick._redraw_if_changed(first); count = len(drawn)
+tick._redraw_if_changed(again)
+tick._redraw_if_changed(again)
+tell([first.version == again.version, len(drawn) - count])
+"""
+    )
+    assert told == [True, 1]
+
+
+def test_a_path_in_the_preferences_is_not_relative_to_the_file_that_happened_to_be_open(installed, tmp_path):
+    told = installed.run(
+        ATTACHED
+        + """
+bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1] + "/art/a.blend")
+preferences.jobs_folder = "//../jobs here"
+preferences.blender = "//blender"
+chosen = preferences.jobs_folder, preferences.blender
+bpy.ops.wm.read_homefile(use_factory_startup=False)
+tell([os.path.normpath(chosen[0]), os.path.normpath(chosen[1]), str(room("operators.preferences").jobs_root()) == chosen[0]])
+""",
+        _folder(tmp_path / "art").parent,
+    )
+    assert told[:2] == [str(tmp_path / "jobs here"), str(tmp_path / "art" / "blender")]
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path

@@ -12,6 +12,7 @@ import pytest
 from attached import ATTACHED, attached
 from engine import make_job as job_over
 from fake_scene import png, write_blend
+from fake_tools import calls, tool
 from installed import Installed
 
 from dispatch import job
@@ -124,7 +125,7 @@ with dispatcher(one), dispatcher(two):
     seen_to(lambda: session.shown().name == "ended")
     said.append(refused(ops.stop_now))
     ops.stop_now(folder=one)
-    seen_to(lambda: sum(j.state == "rendering" for j in session.seen().jobs) == 1)
+    seen_to(lambda: sum(j.state == "ended" for j in session.seen().jobs) == 2)
     ops.stop_now()
     seen_to(lambda: all(j.state == "ended" for j in session.seen().jobs))
 said.append(refused(ops.show_job, folder="/nowhere"))
@@ -233,6 +234,78 @@ tell([said, session.trouble])
     assert [p.name for p in output.glob("*.png")] == ["shot_0002.png"]
 
 
+def test_the_buttons_of_a_job_in_line_move_it_ahead_let_it_share_and_change_its_end(installed, jobs):
+    make = {"frames": "1-4", "share_devices": False}
+    folders = [make_job(jobs, "a", seconds=30.0, **make), make_job(jobs, "b", **make), make_job(jobs, "c", **make)]
+    told = installed.run(
+        ATTACHED
+        + """
+a, b, c = sys.argv[1:]
+ops, said = bpy.ops.multi_gpu, {}
+snapshot = lambda folder: next((j.snapshot for j in session.seen().jobs if j.folder == folder), None)
+waits = lambda folder, ahead: (s := snapshot(folder)) and s.state == "waiting" and s.ahead == ahead
+with contextlib.ExitStack() as stack:
+    for folder, ready in ((a, lambda: snapshot(a) and snapshot(a).state == "rendering"),
+                          (b, lambda: waits(b, 0)), (c, lambda: waits(c, 1))):
+        stack.enter_context(dispatcher(folder))
+        seen_to(ready)
+    ops.show_job(folder=c)
+    seen_to(lambda: session.shown().folder == c)
+    ops.ahead()
+    seen_to(lambda: waits(c, 0) and waits(b, 1))
+    said["first already"] = refused(ops.ahead, folder=c)
+    ops.then(folder=c, action="NOTIFY")
+    seen_to(lambda: snapshot(c).then == "notify")
+    ops.share(folder=c)
+    seen_to(lambda: snapshot(c).outcome)
+    said["c"] = [snapshot(c).outcome, [m.text for m in snapshot(c).messages]]
+    said["a"] = snapshot(a).state
+    said["runs"] = refused(ops.share, folder=a)
+    ops.stop_now(folder=a)
+    seen_to(lambda: snapshot(b).outcome == "complete")
+tell(said)
+""",
+        *folders,
+        PATH="/nowhere",
+    )
+    outcome, messages = told["c"]
+    assert outcome == "complete"
+    assert "Moved one place ahead in line." in messages
+    assert "Shares its devices with the job 'a' from now on: both become slower." in messages
+    assert told["a"] == "rendering"
+    assert told["first already"] == "Error: c is the next in line already."
+    assert told["runs"] == "Error: a does not wait in line."
+
+
+def test_the_countdown_to_a_shut_down_is_seen_and_cancelled_from_the_panel(installed, jobs, tmp_path):
+    logs = [tool(tmp_path / "bin", name) for name in ("systemctl", "loginctl", "notify-send")]
+    folder = make_job(jobs, frames="1-2")
+    told = installed.run(
+        ATTACHED
+        + """
+ops = bpy.ops.multi_gpu
+job.ask(Path(sys.argv[1]), job.Wish.PAUSE)
+with dispatcher(sys.argv[1]) as process:
+    seen_to(lambda: state() == "paused")
+    ops.then(action="SHUT_DOWN")
+    ops.go_on()
+    seen_to(lambda: state() == "ended" and session.shown().snapshot.then_at)
+    left = session.shown().snapshot.then_at - time.time()
+    ops.stay()
+    seen_to(lambda: not session.shown().running)
+    assert process.wait(20) == 0
+tell([left, session.shown().snapshot.then, session.shown().snapshot.then_at, refused(ops.stay)])
+""",
+        folder,
+        PATH=str(tmp_path / "bin"),
+    )
+    assert 30 < told[0] <= 60
+    assert told[1:3] == ["nothing", 0.0]
+    assert told[3].endswith("This computer is not about to sleep or shut down")
+    assert calls(logs[0]) == calls(logs[1]) == []
+    assert "in a minute" in calls(logs[2])[0][-1]
+
+
 DEVICES = """
 from types import SimpleNamespace
 devices, selection, listing = room("operators.devices"), room("dispatch.selection"), room("dispatch.listing")
@@ -301,6 +374,23 @@ tell([said, saved, no])
     assert no == [
         "Error: B cannot be driven by HIP: choose OPTIX or CUDA.",
         "Error: There is no card 0000:77:00 in this computer: refresh the devices.",
+    ]
+
+
+def test_the_tooltip_of_a_device_has_its_whole_name_and_what_a_click_does(installed):
+    told = installed.run(
+        ATTACHED
+        + DEVICES
+        + """
+tip = lambda card: devices.MULTI_GPU_OT_toggle_device.description(bpy.context, SimpleNamespace(card=card))
+tell([tip("0000:01:00"), tip("CPU"), tip("0000:99:00")])
+""",
+        devices_found(("01", "NVIDIA GeForce RTX 4090 Ti Super", True), ("02", "B", False)),
+    )
+    assert told == [
+        "NVIDIA GeForce RTX 4090 Ti Super, it drives the screen. Leave it out",
+        "CPU. Render on it",
+        "Render on this device, or leave it out",
     ]
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from engine import FAKE_ENTRY, running
 from engine import make_job as job_over
@@ -185,4 +188,22 @@ def test_a_sentence_about_a_worker_or_a_failed_frame_names_the_log_that_tells_mo
     (given_up,) = (log for text, log in said.items() if text.startswith("Frame 3 is given up"))
     for log in (ended, given_up):
         assert "fake_child" in Path(log).read_text(encoding="utf-8")
-    assert all(not log for text, log in said.items() if "orker" not in text and "given up" not in text)
+    about = ("orker", "given up", "failed on")
+    assert all(not log for text, log in said.items() if not any(word in text for word in about))
+
+
+def test_a_job_whose_folder_is_removed_by_hand_ends_with_its_children(tmp_path):
+    folder = make_job(tmp_path, "1-400", {"seconds": 0.2})
+    began, pids = [], []
+
+    def remove(seen):
+        pids.extend(worker.pid for worker in seen.workers if worker.pid)
+        if seen.done and not began:
+            began.append(time.monotonic())
+            shutil.rmtree(folder)
+
+    with pytest.raises(DispatchError, match="was removed"):
+        dispatcher.run(folder, remove, FAKE_ENTRY)
+    assert time.monotonic() - began[0] < 30
+    assert len(names(tmp_path)) < 400
+    assert not any(psutil.pid_exists(pid) for pid in pids)

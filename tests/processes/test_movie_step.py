@@ -116,12 +116,15 @@ def test_a_movie_that_is_made_is_not_made_again_unless_a_picture_was(tmp_path: P
     assert film.stat().st_mtime_ns != before
 
 
-def test_somebody_elses_movie_is_kept_with_overwrite_off(tmp_path: Path) -> None:
-    (tmp_path / "films").mkdir()
-    (tmp_path / "films" / "a.mp4").write_text("theirs")
+def test_with_overwrite_off_a_movie_is_kept_unless_a_picture_is_newer(tmp_path: Path) -> None:
+    film = tmp_path / "films" / "a.mp4"
+    film.parent.mkdir()
+    film.write_text("older")
+    assert run(make_job(tmp_path, overwrite=False))[0] is Outcome.COMPLETE
+    assert movie(tmp_path)["frames"] == [1, 4]
+    film.write_text("theirs, newer")
     outcome, seen = run(make_job(tmp_path, overwrite=False))
-    assert outcome is Outcome.COMPLETE
-    assert (tmp_path / "films" / "a.mp4").read_text() == "theirs"
+    assert (outcome, film.read_text()) == (Outcome.COMPLETE, "theirs, newer")
     assert any("was kept" in m.text for m in seen[-1].messages)
 
 

@@ -123,6 +123,15 @@ def test_the_dispatcher_is_a_session_of_its_own_without_our_files_and_no_child(
     until(lambda: not job.is_running(folder), 20)
 
 
+def test_a_wish_that_nobody_heard_does_not_stop_the_next_run(tmp_path: Path, extension: Path) -> None:
+    folder = a_job(tmp_path, "1-2", 0.0)
+    job.ask(folder, Wish.STOP_NOW)  # its first dispatcher never came
+    process = start(extension, folder)
+    until(lambda: shown(folder).outcome, 30)
+    assert shown(folder).outcome is Outcome.COMPLETE
+    end(process)
+
+
 def test_a_stopped_job_is_resumed_from_a_fresh_copy_and_is_shown_again(tmp_path: Path, extension: Path) -> None:
     folder = a_job(tmp_path, "1-8", 0.3)
     first = start(extension, folder)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from engine import make_job, running
+from engine import make_job, running, told
 from fake_scene import write_blend
 from waiting import until
 
@@ -54,12 +54,15 @@ def test_a_line_of_jobs_can_be_reordered_and_ends_by_itself(tmp_path: Path) -> N
         job.ask(third, Wish.AHEAD)
         waits(second, "a", 1)
         waits(third, "a", 0)
+        assert told(third).count("Moved one place ahead in line.") == 1
+        job.ask(third, Wish.AHEAD)  # the first one already: no news
         job.ask(holder, Wish.STOP_NOW)
         until(lambda: shown(third).outcome is Outcome.COMPLETE, 30)
         until(lambda: shown(second).outcome is Outcome.COMPLETE, 30)
         assert (shown(second).behind, shown(second).behind_job, shown(second).ahead) == ("", "", 0)
         first = (tmp_path / "b" / "0001.png").stat().st_mtime_ns
         assert (tmp_path / "c" / "0004.png").stat().st_mtime_ns < first
+        assert told(third).count("ahead") == 1
 
 
 def test_a_job_that_waits_can_share_the_card_on_purpose(tmp_path: Path) -> None:
@@ -72,6 +75,7 @@ def test_a_job_that_waits_can_share_the_card_on_purpose(tmp_path: Path) -> None:
         job.ask(second, Wish.SHARE)
         until(lambda: shown(second).outcome is Outcome.COMPLETE, 30)
         assert shown(holder).state == "rendering"
+        assert "Shares its devices with the job 'a'" in told(second)
         job.ask(holder, Wish.STOP_NOW)
         until(lambda: not job.is_running(holder), 20)
 

@@ -16,7 +16,7 @@ from fake_scene import write_blend
 from waiting import until
 
 from dispatch import blenders, cli, inspection, job, listing
-from dispatch.model import DispatchError
+from dispatch.model import DispatchError, Then
 
 ROOT = Path(__file__).resolve().parents[2]
 RENDER = ("--strategy", "per-device", "--per-device", "2", "--share-devices")
@@ -50,6 +50,15 @@ def test_a_render_ends_with_the_audit_sentence_and_every_picture(here: Path) -> 
     assert f"Pictures: {here}/out/f_##" in out
     assert pictures(here / "out") == [f"f_0{n}.png" for n in range(1, 6)]
     assert job.load(only_job()).name == "shot 7"
+
+
+def test_what_happens_at_the_end_is_written_into_the_job(here: Path) -> None:
+    blend = write_blend(here / "a.blend", frames=[1, 1, 1])
+    assert command_line.run("render", blend, "-q", "--then", "notify", *RENDER)[0] == 0
+    assert job.load(only_job()).then is Then.NOTIFY
+    status, _, errors = command_line.run("render", blend, "-q", "--then", "explode", *RENDER)
+    assert status == 2
+    assert "--then" in errors
 
 
 def test_frames_that_begin_with_a_minus_are_understood(here: Path) -> None:
@@ -216,7 +225,7 @@ def test_status_lists_jobs_good_and_damaged(here: Path) -> None:
     assert "There are no jobs in" in command_line.run("status")[1]
     blend = write_blend(here / "a.blend", frames=[1, 3, 1])
     assert command_line.run("render", blend, "-q", *RENDER)[0] == 0
-    damaged = job.jobs_folder() / "00-damaged"
+    damaged = job.jobs_folder() / "00000000-000000-damaged-0000"
     damaged.mkdir()
     (damaged / "job.json").write_text("{", encoding="utf-8")
     first, second = command_line.run("status")[1].splitlines()

@@ -303,6 +303,20 @@ def test_a_lock_dies_with_its_owner_and_is_not_passed_on_to_its_children(tmp_pat
         host.lock_file(path).release()
 
 
+def test_whoever_asks_for_a_lock_is_not_taken_for_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not host.is_locked(path)
+    assert not path.exists(), "to ask makes no file"
+    with host.lock_file(path):
+        assert host.is_locked(path)
+    ask = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n" + (
+        "from pathlib import Path; from dispatch import host\n"
+        "print(sum(host.is_locked(Path(sys.argv[1])) for _ in range(20000)))\n"
+    )
+    asking = [subprocess.Popen([sys.executable, "-c", ask, str(path)], stdout=subprocess.PIPE) for _ in range(2)]
+    assert [int(process.communicate(timeout=60)[0]) for process in asking] == [0, 0]
+
+
 def test_a_lock_on_a_file_that_was_removed_is_a_lock_on_the_new_file(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     old = host.lock_file(path)

@@ -82,3 +82,9 @@ def test_windows_commands() -> None:
     assert WINDOWS.offs == (["shutdown.exe", "/s", "/t", "0"],), "any delay would close programs by force"
     ((*head, script),) = WINDOWS.sleeps
     assert "SetSuspendState('Suspend', $false, $false)" in script
+
+
+@pytest.mark.parametrize("quote", ["'", "\u2018", "\u2019", "\u201a", "\u201b"])
+def test_no_quote_of_a_file_name_ends_the_string_that_powershell_reads(quote: str) -> None:
+    ((*_, script),) = WINDOWS.notices("Title", f"l{quote}); Start-Process calc; (\u0022")
+    assert f"l{quote}{quote}); Start-Process" in script

@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import sys
 import threading
-import time
 
 import pytest
 
 from dispatch import job
 from dispatch.job import Wish
-from dispatch.model import Backend, BlenderProgram, Device, DispatchError, Job, Outcome
+from dispatch.model import Backend, BlenderProgram, Device, DispatchError, Job
 from dispatch.snapshot import Message, Snapshot, WorkerView
 
 
@@ -106,55 +104,6 @@ def test_whether_a_dispatcher_runs_is_told_by_its_lock(tmp_path):
     assert not job.is_running(folder)
     with job.lock(folder):
         assert job.is_running(folder)
-
-
-def an_ended_job(root, days_ago, outcome=Outcome.COMPLETE, name="shot"):
-    folder = job.create(a_job(name), root)
-    job.write_snapshot(folder, Snapshot(job=folder.name, name=name, state="ended", total=6, outcome=outcome))
-    at = time.time() - days_ago * 86400
-    os.utime(folder / "snapshot.json", (at, at))
-    return folder
-
-
-def test_a_removed_job_is_gone_and_what_its_links_point_to_stays(tmp_path):
-    folder = an_ended_job(tmp_path / "jobs", 1)
-    cache = tmp_path / "blendcache_shot"
-    cache.mkdir()
-    (cache / "smoke.vdb").touch()
-    (folder / "scene").mkdir()
-    (folder / "scene" / "blendcache_shot").symlink_to(cache, target_is_directory=True)
-    (folder / "cache").symlink_to(cache, target_is_directory=True)
-    job.remove(folder)
-    assert list((tmp_path / "jobs").iterdir()) == []
-    assert (cache / "smoke.vdb").exists()
-
-
-def test_what_is_no_job_or_runs_is_not_removed(tmp_path):
-    folder = an_ended_job(tmp_path / "jobs", 1)
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
-    for wrong in (tmp_path / "pictures", tmp_path / "link", tmp_path / "nothing"):
-        with pytest.raises(DispatchError, match="is no job folder"):
-            job.remove(wrong)
-    with job.lock(folder), pytest.raises(DispatchError, match="already runs"):
-        job.remove(folder)
-    assert (folder / "job.json").is_file()
-
-
-def test_jobs_that_ended_long_ago_are_cleaned_up_and_nothing_else(tmp_path):
-    old, stopped, young = (
-        an_ended_job(tmp_path, 31),
-        an_ended_job(tmp_path, 31, Outcome.STOPPED),
-        an_ended_job(tmp_path, 1),
-    )
-    runs, interrupted = an_ended_job(tmp_path, 31), an_ended_job(tmp_path, 31, None)
-    never = job.create(a_job(), tmp_path)
-    (tmp_path / "notes").mkdir()
-    with job.lock(runs):
-        assert job.clean_up(tmp_path, 0) == []
-        assert sorted(job.clean_up(tmp_path, 30)) == sorted([old.name, stopped.name])
-    assert {p.name for p in tmp_path.iterdir()} == {young.name, runs.name, interrupted.name, never.name, "notes"}
-    assert job.clean_up(tmp_path / "none", 30) == []
 
 
 def test_a_job_can_be_dismissed_and_shown_again(tmp_path):

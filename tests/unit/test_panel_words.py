@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -121,6 +122,12 @@ def test_the_strategy_line_says_what_it_would_do_here(
     assert panel_words.strategy(devices, chosen, **settled) == said
 
 
+def test_only_what_the_computer_does_to_itself_is_announced() -> None:
+    assert "shuts down" in panel_words.then_line(Then.SHUT_DOWN)
+    assert "sleep" in panel_words.then_line(Then.SLEEP)
+    assert panel_words.then_line(Then.NOTIFY) == panel_words.then_line(Then.NOTHING) == ""
+
+
 def test_figures_of_a_card_are_said_as_far_as_they_are_known() -> None:
     assert panel_words.memory(int(2.1 * GIB), 24 * GIB) == "2.1 of 24 GiB"
     assert panel_words.memory(None, 24 * GIB) == "24 GiB"
@@ -154,6 +161,22 @@ def test_other_states_than_rendering_have_a_sentence(state: str) -> None:
     assert job_words.doing(running(state=state)).endswith((".", "…"))
     assert job_words.time_line(running(state="paused"), 0.0) == ""
     assert job_words.doing(running()) == ""
+
+
+def test_what_is_still_rendering_is_not_called_paused_and_the_end_is_not_called_a_stop() -> None:
+    busy, idle = running(workers=(worker(),)), running()
+    assert "Pausing" in job_words.doing(replace(busy, state="paused"))
+    assert "are free" in job_words.doing(replace(idle, state="paused"))
+    assert "Stopping" in job_words.doing(replace(busy, state="stopping"))
+    assert "Stopping" not in job_words.doing(replace(idle, state="stopping"))
+
+
+def test_an_end_of_another_day_says_when_it_was() -> None:
+    at = datetime(2026, 11, 20, 14, 2, tzinfo=UTC)
+    ended = running(state="ended", updated=at.isoformat())
+    assert job_words.when(ended, at.timestamp() + 60) == ""
+    assert job_words.when(ended, at.timestamp() + 3 * 86400).startswith("20 Nov ")
+    assert job_words.when(replace(ended, updated="no date"), 0.0) == ""
 
 
 def test_a_waiting_job_says_behind_whom_and_how_long() -> None:
@@ -218,6 +241,12 @@ def test_an_ended_job_says_how_it_ended(outcome: Outcome, said: str) -> None:
     assert job_words.headline(ended) == said
     assert job_words.audit(ended) == "250 of 250 frames complete."
     assert job_words.audit(replace(ended, audit="")) == "12 of 250 frames."
+
+
+def test_a_job_that_found_every_frame_there_does_not_say_that_it_rendered() -> None:
+    ended = running(state="ended", outcome=Outcome.COMPLETE, total=6, found=6)
+    assert job_words.headline(ended) == "All frames were there already"
+    assert job_words.headline(replace(ended, found=5)).startswith("Finished in")
 
 
 def test_an_interrupted_job_says_what_is_there() -> None:

@@ -27,6 +27,7 @@ def test_the_picture_of_a_frame_has_the_name_that_blender_gives_it(template, lik
 
 
 def test_the_player_gets_speed_range_and_step():
-    argv = player.command("/b/blender", "/o/0001.png", 24, 1.001, [1, 3, 5])
+    argv = player.command("/b/blender", "/o/0001.png", 24 / 1.001, [1, 3, 5])
     assert argv == ["/b/blender", "-a", "-f", "24", "1.001", "-s", "1", "-e", "5", "-j", "2", "/o/0001.png"]
-    assert player.command("b", "f", 24, 1.0, [7])[-7:-1] == ["-s", "7", "-e", "7", "-j", "1"]
+    assert player.command("b", "f", 24, [7])[-7:-1] == ["-s", "7", "-e", "7", "-j", "1"]
+    assert player.command("b", "f", 0.5, [7])[2:5] == ["-f", "1", "2"]

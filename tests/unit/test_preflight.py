@@ -47,6 +47,29 @@ def test_a_sound_scene_has_no_findings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "views", "level", "key", "said"),
+    [
+        ({"movie": "/films/a.mp4"}, (), Level.NOTE, "movie-output", "'/films/a.mp4' is made of them"),
+        ({"movie": "/films/a.mp4", "movie_there": True}, (), Level.NOTE, "movie-output", "shot_0001.png"),
+        ({"movie": "/a.mp4", "movie_there": True, "overwrite": False}, (), Level.ERROR, "movie-there", "--overwrite"),
+        ({"movie_asked": True}, ("_L", "_R"), Level.WARNING, "movie-output", "for each view"),
+        ({"movie_asked": True}, (), Level.WARNING, "movie-output", "no movie"),
+    ],
+)
+def test_what_becomes_of_a_movie_is_said(
+    change: dict[str, Any], views: tuple[str, ...], level: Level, key: str, said: str
+) -> None:
+    found = only(replace(FACTS, views=views), replace(PLAN, **change))
+    assert (found.level, found.key) == (level, key)
+    assert said in found.text
+    assert "--" not in found.panel
+
+
+def test_no_camera_is_missed_where_the_sequencer_makes_the_pictures() -> None:
+    assert preflight.check(replace(FACTS, camera="", needs_camera=False), PLAN) == []
+
+
+@pytest.mark.parametrize(
     ("change", "level", "key", "said"),
     [
         ({"camera": ""}, Level.ERROR, "no-camera", "no camera"),
@@ -55,6 +78,8 @@ def test_a_sound_scene_has_no_findings() -> None:
         ({"output_is_relative": True}, Level.ERROR, "relative-output", "--output"),
         ({"last_path": "/renders/shot_0001.png"}, Level.ERROR, "same-name", "'####'"),
         ({"first_path": "", "last_path": "", "output": "/r/{frame}"}, Level.ERROR, "bad-template", "'/r/{frame}'"),
+        ({"first_path": "", "last_path": "", "bad_template": "Unknown variable '{x}'"}, Level.ERROR, "bad-template",
+         "(Unknown variable '{x}'): check"),
         ({"output": "/r_##/shot"}, Level.NOTE, "no-frame-number", "'shot_0001.png'"),
         ({"output": "C:\\r_##\\shot"}, Level.NOTE, "no-frame-number", "no '#'"),
         ({"unbaked": (("Cape", "CLOTH"), ("Jelly", "SOFT_BODY"))}, Level.ERROR, "unbaked-simulation",

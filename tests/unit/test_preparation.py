@@ -45,6 +45,14 @@ def test_unbaked_simulations_are_rendered_upwards_whatever_order_was_asked_for(f
     assert (made.frames, made.order, made.in_order) == ("1-3", Order.FORWARD, True)
 
 
+def test_the_job_knows_the_movie_and_what_a_test_render_replaces(found: Found) -> None:
+    filmed = replace(found, plan=replace(found.plan, movie="/r/a.mp4"))
+    made = preparation.draft(Wishes("shot.blend", movie=True, resolution=25, samples=12.5), filmed, {})
+    assert (made.sequence, made.movie, made.resolution, made.samples) == (True, "/r/a.mp4", 25, 12.5)
+    plain = preparation.draft(Wishes("shot.blend"), found, {})
+    assert (plain.sequence, plain.movie, plain.resolution, plain.samples) == (False, "", 0, 0.0)
+
+
 def test_devices_that_cannot_be_combined_are_refused_before_there_is_a_job(found: Found) -> None:
     cards = (Device("a", "A", Backend.OPTIX), Device("b", "B", Backend.HIP))
     with pytest.raises(DispatchError, match="cannot be one combined device"):
@@ -68,6 +76,7 @@ def test_the_folders_of_all_outputs_are_looked_at_once(found: Found, tmp_path: P
     )
     folders = preparation.output_folders(replace(found.facts, side_outputs=sides))
     assert folders == [Path("/r"), Path("/r/depth"), tmp_path]
+    assert preparation.output_folders(found.facts, "/films/a.mp4") == [Path("/r"), Path("/films")]
 
 
 @pytest.mark.parametrize("start", [b"BLENDER-v405", b"\x28\xb5\x2f\xfdxyz", b"\x1f\x8b\x08xyz"])

@@ -131,6 +131,38 @@ def test_the_old_end_of_a_resumed_job_is_not_shown_but_a_countdown_is(tmp_path: 
         assert eyes.seen.jobs[0].running
 
 
+def test_what_an_earlier_run_left_is_not_shown_of_a_job_that_was_started_again(tmp_path: Path) -> None:
+    folder = a_job(tmp_path)
+    show(folder, pid=2**22 + 1)  # it died while it rendered
+    with watching(folder.parent) as eyes:
+        sees(eyes, "interrupted")
+        os.utime(folder / "snapshot.json", (1, 1))
+        (folder / "engine").mkdir()
+        sees(eyes, "starting")
+        assert eyes.seen.jobs[0].snapshot is None
+        with job.lock(folder):
+            sees(eyes, "starting")
+            show(folder)
+            sees(eyes, "rendering")
+
+
+def test_a_start_that_failed_is_not_taken_for_one_that_is_slow(tmp_path: Path) -> None:
+    folder = a_job(tmp_path)
+    log = folder / "dispatcher.log"
+    log.write_text("error: Of an earlier try.\n", encoding="utf-8")
+    os.utime(log, (1, 1))
+    (folder / "engine").mkdir()
+    with watching(folder.parent) as eyes:
+        sees(eyes, "starting")
+        with log.open("a") as file:
+            file.write("Blender 5\n")
+        sees(eyes, "starting")
+        with log.open("a") as file:
+            file.write("error: The disk is gone.\n")
+        sees(eyes, "not started")
+        assert eyes.seen.jobs[0].error == "The disk is gone."
+
+
 def test_why_a_dispatcher_ended_before_its_first_snapshot_is_told(tmp_path: Path) -> None:
     folder = a_job(tmp_path)
     (folder / "dispatcher.log").write_text("Blender 5\nerror: The disk is gone.\nmore\n", encoding="utf-8")
@@ -152,7 +184,7 @@ def test_what_a_job_is_about_is_seen(tmp_path: Path) -> None:
 
 def test_jobs_come_and_go_newest_first_and_damaged_ones_are_shown_with_a_sentence(tmp_path: Path) -> None:
     one = a_job(tmp_path, "one")
-    damaged = one.parent / "00000000-damaged"
+    damaged = one.parent / "00000000-000000-damaged-0000"
     damaged.mkdir()
     (damaged / "job.json").write_text("{", encoding="utf-8")
     (one.parent / "no job").mkdir()
@@ -187,7 +219,7 @@ def test_a_version_is_news(tmp_path: Path) -> None:
         until(lambda: eyes.seen.version == before.version + 1)
 
 
-def test_nothing_ends_the_thread(tmp_path: Path) -> None:
+def test_nothing_ends_the_thread_and_a_fault_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with watching(a_job(tmp_path).parent) as eyes:
         sees(eyes, "not started")
         look = eyes._jobs.look
@@ -199,7 +231,8 @@ def test_nothing_ends_the_thread(tmp_path: Path) -> None:
 
         eyes._jobs.look = breaks  # type: ignore[method-assign]
         eyes.refresh()
-        until(lambda: broken)
+        until(lambda: len(broken) > 1 or eyes.refresh())
+        assert caplog.text.count("looking at the jobs failed") == 1
         eyes._jobs.look = look  # type: ignore[method-assign]
         a_job(tmp_path, "two")
         eyes.refresh()
@@ -227,6 +260,31 @@ def test_the_output_folder_is_looked_at_again_and_a_hanging_one_hides_no_job(
         until(lambda: state(eyes) == "not started")
         eyes.look_at("")
         hold.append(1)
+
+
+def test_an_output_folder_that_nobody_shows_any_more_is_left_alone_but_what_was_seen_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LIST", "PLACE"):
+        monkeypatch.setattr(watch, name, 0.02)
+    looks: list[Path] = []
+    look = destination.look
+    monkeypatch.setattr(destination, "look", lambda folder: looks.append(folder) or look(folder))
+    with watching(tmp_path / "jobs") as eyes:
+        eyes.look_at(str(tmp_path))
+        until(lambda: len(looks) > 3 and eyes.seen.destination)
+        monkeypatch.setattr(watch, "WANTED", 0.0)
+        until(lambda: not eyes._place.busy)
+        before = len(looks)
+        rounds: list[object] = []
+        jobs = eyes._jobs.look
+        eyes._jobs.look = lambda **how: rounds.append(1) or jobs(**how)  # type: ignore[method-assign,func-returns-value,assignment]
+        until(lambda: len(rounds) > 5)
+        assert len(looks) <= before + 1
+        assert eyes.seen.destination is not None
+        monkeypatch.setattr(watch, "WANTED", 60.0)
+        eyes.look_at(str(tmp_path))
+        until(lambda: len(looks) > before + 2)
 
 
 def test_the_size_of_the_jobs_folder_is_measured_while_it_is_wanted(tmp_path: Path) -> None:
@@ -303,6 +361,10 @@ def test_where_no_interpreter_works_it_is_said_and_looking_again_tries_all(
     ("said", "trouble"),
     [
         ('{"schema": 1, "event": "error", "text": "There is no GPU driver."}', "There is no GPU driver."),
+        (
+            '{"schema": 1, "event": "error", "text": "No Blender: name one with --blender."}',
+            "No Blender: choose another",
+        ),
         ("rubbish", "says: rubbish"),
         ('{"schema": 1, "devices": 3}', 'says: {"schema": 1, "devices": 3}'),
     ],
