@@ -29,13 +29,15 @@ class SessionFacts:
     """Whether this Blender itself renders now."""
     library: str = ""
     """File from which the scene is linked; empty: it is the file's own."""
+    unsaved_addons: tuple[str, ...] = ()
+    """Add-ons enabled since the preferences were saved last; empty where the children get none anyhow."""
     replaced: str = ""
     """A picture that is there already and that a test render would replace; empty: none."""
 
 
 def check(facts: SessionFacts) -> list[Finding]:
     """Return what there is to say, errors first."""
-    return findings.in_order([*_place(facts), *_scene(facts), *_test(facts), *_busy(facts)])
+    return findings.in_order([*_place(facts), *_scene(facts), *_addons(facts), *_test(facts), *_busy(facts)])
 
 
 def _place(facts: SessionFacts) -> Iterator[Finding]:
@@ -61,6 +63,16 @@ def _scene(facts: SessionFacts) -> Iterator[Finding]:
             "linked-scene",
             f"Scene '{facts.scene}' is linked from '{facts.library}': render it in that file, or choose a scene of "
             "this one.",
+        )
+
+
+def _addons(facts: SessionFacts) -> Iterator[Finding]:
+    if facts.unsaved_addons:
+        what, were = ("Add-on", "was") if len(facts.unsaved_addons) == 1 else ("Add-ons", "were")
+        yield findings.warning(
+            "unsaved-addons",
+            f"{what} {wording.names(facts.unsaved_addons)} {were} enabled since the preferences were saved, so the workers "
+            "start without: save the preferences.",
         )
 
 

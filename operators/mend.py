@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The fix buttons beside findings: each mends one thing with one click.
 
-Owns nothing of its own: Blender's operators do the work, and the finding goes away. What changes the file can be undone.
+Owns nothing of its own: Blender's operators do the work, and the finding goes away. What changes the file can
+be undone; a bake can be freed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class MULTI_GPU_OT_bake(Operator):
     bl_idname = "multi_gpu.bake"
     bl_label = "Bake Simulations"
     bl_description = "Bake what is not baked, one kind after another: cloth and particles, simulation nodes, fluids"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}  # an undo step would be written while Blender's own job bakes beside it
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -53,22 +54,40 @@ class MULTI_GPU_OT_bake(Operator):
     def _bake(self, context: Context, how: str) -> set[str]:
         left = simulations.unbaked(context.scene)
         kinds = {kind for _, kind in left}
-        scene_facts.mended("unbaked-simulation")
+        if len({kind if kind in ("SIM_NODES", "FLUID") else "" for kind in kinds}) < 2:
+            scene_facts.mended("unbaked-simulation")  # else the button stays for what is next
         try:
             if kinds - {"SIM_NODES", "FLUID"}:
-                bpy.ops.ptcache.bake_all(how, bake=True)
+                done = bpy.ops.ptcache.bake_all(how, True, bake=True)
             elif "SIM_NODES" in kinds:
-                bpy.ops.object.simulation_nodes_cache_bake(how, selected=False)
+                done = _bake_nodes(
+                    context, how, [context.scene.objects[name] for name, kind in left if kind == "SIM_NODES"]
+                )
             elif "FLUID" in kinds:
-                thing = context.scene.objects[next(name for name, kind in left if kind == "FLUID")]
+                thing = bpy.data.objects[next(name for name, kind in left if kind == "FLUID")]
                 with context.temp_override(object=thing, active_object=thing):
-                    bpy.ops.fluid.bake_all(how)
+                    done = bpy.ops.fluid.bake_all(how)
             else:
+                done = {"FINISHED"}
                 self.report({"INFO"}, "Everything is baked")
         except RuntimeError as error:
             self.report({"ERROR"}, f"Baking failed ({str(error).removeprefix('Error: ').strip()}): bake by hand.")
             return {"CANCELLED"}
-        return {"FINISHED"}
+        # Blender's own job bakes from now on: at an end of ours the scene would be evaluated beside it, and crash.
+        return {"INTERFACE"} if "RUNNING_MODAL" in done else {"FINISHED"}
+
+
+def _bake_nodes(context: Context, how: str, things: list[Any]) -> set[str]:
+    if how == "INVOKE_DEFAULT":  # one job of Blender's own for all of them
+        with context.temp_override(selected_objects=things):
+            return set(bpy.ops.object.simulation_nodes_cache_bake(how, selected=True))
+    for thing in things:  # at once that operator bakes nothing in 4.2 where no folder is set
+        for modifier in (each for each in thing.modifiers if each.type == "NODES"):
+            for bake in modifier.bakes:
+                bpy.ops.object.geometry_node_bake_single(
+                    how, session_uid=thing.session_uid, modifier_name=modifier.name, bake_id=bake.bake_id
+                )
+    return {"FINISHED"}
 
 
 class MULTI_GPU_OT_allow_unbaked(Operator):

@@ -82,9 +82,15 @@ def wishes(scene: bpy.types.Scene, facts: SceneFacts, kind: Kind, blend: str) ->
     )
 
 
-def finished(job: Job, scene: bpy.types.Scene) -> Job:
+def finished(job: Job, scene: bpy.types.Scene, kind: Kind) -> Job:
     """Return the drafted job with what only a job of the panel has: its end, and a core that stays with the artist."""
-    return replace(job, then=then(scene), cores=0 if bpy.app.background else max(1, host.cores() - 1))
+    return replace(
+        job,
+        fps=scene.render.fps / scene.render.fps_base,
+        # One frame is looked at at once: the machine must not sleep after it.
+        then=Then.NOTHING if kind is Kind.FRAME else then(scene),
+        cores=0 if bpy.app.background else max(1, host.cores() - 1),
+    )
 
 
 def movie(scene: bpy.types.Scene, facts: SceneFacts, kind: Kind = Kind.ANIMATION) -> str:

@@ -14,7 +14,7 @@ from bpy.types import Context, Operator
 from ..dispatch import shown as rules
 from ..dispatch import starting
 from ..dispatch.child import views
-from ..dispatch.model import DispatchError, Outcome
+from ..dispatch.model import Outcome
 from ..dispatch.watch import JobSeen
 from . import devices, session, start
 from .on_job import OnJob, waiting
@@ -100,9 +100,7 @@ class MULTI_GPU_OT_resume(OnJob, Operator):
         return f"{seen.name} is complete: there is nothing to go on with" if complete else ""
 
     def act(self, context: Context, seen: JobSeen) -> str:
-        interpreter = session.interpreter()
-        if interpreter is None:
-            raise DispatchError("What runs the render outside Blender is still looked for: try again in a moment.")
+        interpreter = session.needed_interpreter()
         with waiting(context):
             starting.start(Path(seen.folder), interpreter, session.sites())
         session.trouble = ""

@@ -21,7 +21,7 @@ from ..dispatch.model import DispatchError
 from ..dispatch.preflight import Plan
 from ..dispatch.protocol import SceneFacts, SideOutput
 from ..dispatch.session_findings import SessionFacts
-from . import plans, session
+from . import plans, preferences, session
 
 _AT_HOME = ("//", "{blend_dir}")
 """How a path begins that is relative to the file."""
@@ -32,6 +32,7 @@ REMEMBERED = ABOUT_OUTPUT | {"missing-files", "unbaked-simulation", "scene-warni
 """Keys of what only a full look finds; they stay until the next one, until they are mended, or until the artist turns to
 another scene or output."""
 
+_saved_addons: frozenset[str] = frozenset()
 _NAME = re.compile(r"(?<!\{)\{blend_name(?:_lib)?\}(?!\})")
 
 
@@ -141,7 +142,18 @@ def of_session(context: bpy.types.Context) -> SessionFacts:
         rendered_views=len(rendered_views(context)),
         rendering=bpy.app.is_job_running("RENDER"),
         library=scene.library.filepath if scene.library else "",
+        unsaved_addons=() if plans.factory(scene) else _unsaved_addons(context),
     )
+
+
+def _unsaved_addons(context: bpy.types.Context) -> tuple[str, ...]:
+    """Return names of add-ons that were enabled after the preferences were saved; known from the first look on."""
+    global _saved_addons
+    enabled = frozenset(addon.module for addon in context.preferences.addons)
+    if not _saved_addons or not context.preferences.is_dirty:
+        _saved_addons = enabled
+    new = sorted(enabled - _saved_addons - {preferences.ROOT_PACKAGE})
+    return tuple(f"'{name.rpartition('.')[2]}'" for name in new)
 
 
 def rendered_views(context: bpy.types.Context) -> list[Any]:

@@ -166,12 +166,17 @@ def _name(root: Path, writer: str) -> str:
 
 
 def _devices(engine: str) -> Steps[tuple[Device, ...]]:
-    """Wait until the devices are known, and something that can run the dispatcher; return the chosen devices."""
+    """Wait until the devices are known, and something that can run the dispatcher; return the chosen devices.
+
+    A list that was kept from an earlier session, or is another Blender's, is not enough: a GPU that it lacks would
+    mean a render on the CPU that nobody asked for.
+    """
+    session.follow()
     session.wants_devices()
     until = time.monotonic() + DEVICES_ANSWER
     while True:
         seen = session.seen()
-        if seen.devices is not None and session.interpreter() is not None:
+        if seen.devices is not None and not seen.looking and session.interpreter() is not None:
             break
         if seen.trouble and not seen.looking:
             raise DispatchError(findings.in_panel(seen.trouble))
@@ -202,6 +207,7 @@ def _children(chosen: tuple[Device, ...]) -> Steps[Children]:
         # A Python with bpy has preferences that were nobody's choice.
         return Children(program, bpy.utils.user_resource("CONFIG") if bpy.app.binary_path else "")
     here, factory = bpy.app.version[:], plans.factory(bpy.context.scene)
+    no_gpu_listed = all(row.is_cpu for row in devices.rows(bpy.context))
 
     def ask() -> Children:
         program = blenders.find(spec, os.environ)
@@ -213,6 +219,12 @@ def _children(chosen: tuple[Device, ...]) -> Steps[Children]:
         missing = [device.name for device in chosen if device.id not in {each.id for each in seen.devices}]
         if missing:
             raise DispatchError(f"{program.words} cannot render on {missing[0]}: choose another Blender or device.")
+        unseen = [device.name for device in seen.devices if device.backend is not Backend.CPU]
+        if unseen and no_gpu_listed:
+            raise DispatchError(
+                f"{program.words} could render on {unseen[0]}, which this Blender does not find: choose that Blender in "
+                "the add-on's preferences, so that its devices are listed."
+            )
         return Children(program, seen.config)
 
     return (yield from beside(ask, "Starting the other Blender …", BLENDER_ANSWERS))
@@ -225,4 +237,4 @@ def _written(
     scene, folder = bpy.context.scene, copied.path.parent.parent
     found = preparation.Found(copied.path, program, looked.facts, looked.plan, chosen)
     drafted = preparation.draft(plans.wishes(scene, looked.facts, kind, str(copied.path)), found, os.environ)
-    return plans.finished(replace(drafted, id=folder.name, home=copied.home), scene)
+    return plans.finished(replace(drafted, id=folder.name, home=copied.home), scene, kind)

@@ -112,9 +112,11 @@ class Stepwise:
         return {"RUNNING_MODAL"}
 
     def _failed(self, sentence: str) -> set[str]:
+        # Pressed in the panel, the sentence stands there: an error's pop-over would say it twice and stay.
+        said_there = self._timer is not None and tick.is_on_screen()
         self._over()
         session.trouble = sentence
-        self.report({"ERROR"}, sentence)
+        self.report({"WARNING" if said_there else "ERROR"}, sentence)
         return {"CANCELLED"}
 
     def _say(self, words: str) -> None:

@@ -66,6 +66,12 @@ def redraw() -> None:
             window.workspace.status_text_set(None)
 
 
+def is_on_screen() -> bool:
+    """Whether the artist can see the panel now."""
+    areas = (area for window in bpy.context.window_manager.windows for area in window.screen.areas)
+    return any(area.type == "PROPERTIES" and area.spaces.active.context in PANELS for area in areas)
+
+
 def _region_of_ours(area: bpy.types.Area) -> str:
     """Return the type of the region in which something of ours is drawn; empty: none."""
     space = area.spaces.active
@@ -103,7 +109,8 @@ def _redraw_if_changed(seen: Seen) -> None:
 def _look_for_ends(jobs: tuple[JobSeen, ...]) -> None:
     global _at_work
     before, _at_work = _at_work, rules.at_work(jobs)
-    if before != _at_work and preferences.get().notice_blender:
+    # Where the panel is on the screen it says so itself, and a pop-over would only stand in the way.
+    if before != _at_work and preferences.get().notice_blender and not is_on_screen():
         _lines.extend(notices.ended(rules.ends(before, jobs)))
 
 

@@ -17,6 +17,7 @@ FIXES: dict[str, tuple[tuple[str, str], ...]] = {
     "missing-files": (("multi_gpu.find_files", "Find Files"),),
     "missing-libraries": (("multi_gpu.find_files", "Find Files"),),
     "rendered-viewport": (("multi_gpu.solid_view", "Switch to Solid"),),
+    "unsaved-addons": (("wm.save_userpref", "Save Preferences"),),
     "never-saved": (("multi_gpu.save", "Save"),),
 }
 """Operators (id, label) by the key of a finding."""

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import paths
+from . import packed_bakes, paths
+
+_SIMULATION = "GeometryNodeSimulationOutput"
 
 
 def unbaked(scene: Any) -> tuple[tuple[str, str], ...]:
@@ -59,7 +61,7 @@ def _of_modifier(modifier: Any) -> Iterator[str]:
         domain = modifier.domain_settings
         if domain.cache_type == "REPLAY" or not domain.has_cache_baked_data:
             yield kind
-    elif kind == "NODES" and _simulates(modifier.node_group, set()) and not _has_bake_folder(modifier):
+    elif kind == "NODES" and _simulates(modifier.node_group, set()) and not _is_baked(modifier):
         yield "SIM_NODES"
 
 
@@ -87,12 +89,16 @@ def _simulates(group: Any, seen: set[Any]) -> bool:
         return False
     seen.add(group)
     return any(
-        node.bl_idname == "GeometryNodeSimulationOutput" or _simulates(getattr(node, "node_tree", None), seen)
-        for node in group.nodes
+        node.bl_idname == _SIMULATION or _simulates(getattr(node, "node_tree", None), seen) for node in group.nodes
     )
 
 
-def _has_bake_folder(modifier: Any) -> bool:
-    """Whether every bake of the modifier lies on disk. A packed bake cannot be told from none, so it counts as none."""
-    folders = [bake.directory or modifier.bake_directory for bake in modifier.bakes]
-    return bool(folders) and all(folder and Path(paths.absolute(folder)).is_dir() for folder in folders)
+def _is_baked(modifier: Any) -> bool:
+    """Whether every simulation of the modifier lies on disk or in the file."""
+    bakes = [bake for bake in modifier.bakes if bake.node is None or bake.node.bl_idname == _SIMULATION]
+    return bool(bakes) and all(packed_bakes.is_packed(bake) or _has_folder(modifier, bake) for bake in bakes)
+
+
+def _has_folder(modifier: Any, bake: Any) -> bool:
+    folder = bake.directory or modifier.bake_directory
+    return bool(folder) and Path(paths.absolute(folder)).is_dir()

@@ -176,6 +176,32 @@ tell([first, second, third, missing, refused(bpy.ops.multi_gpu.play), bpy.data.i
     assert told[5] is True
 
 
+def test_frames_are_played_at_the_speed_of_their_own_job(installed, jobs, tmp_path):
+    made = {name: end_job(make_job(jobs, name, fps=fps), name) for name, fps in (("film", 24 / 1.001), ("older", 0.0))}
+    for name, folder in made.items():
+        picture = tmp_path / f"out-{name}" / f"{name}_0001.png"
+        picture.parent.mkdir()
+        picture.write_bytes(png(4, 2, "x"))
+        end_job(folder, name, last_picture=str(picture))
+    told = installed.run(
+        ATTACHED
+        + """
+look, started = room("operators.look"), []
+class Player:
+    poll = staticmethod(lambda: 0)
+look.host.spawn_detached = lambda argv, log: started.append(argv) or Player
+bpy.app.binary_path = "/b/blender"
+scene().render.fps, scene().render.fps_base = 60, 1.0
+seen_to(lambda: len(session.seen().jobs) == 2)
+for folder in sys.argv[1:]:
+    bpy.ops.multi_gpu.play(folder=folder)
+tell([argv[2:5] for argv in started])
+""",
+        *made.values(),
+    )
+    assert told == [["-f", "24", "1.001"], ["-f", "60", "1"]]
+
+
 def test_what_the_system_cannot_open_is_said_in_the_panel_and_nothing_waits_for_it(installed, jobs, tmp_path):
     folder = end_job(make_job(jobs))
     (folder / "dispatcher.log").write_text("words")

@@ -166,13 +166,14 @@ beside.mkdir(exist_ok=True)
 unbaked = copied("unbaked").path.parent / "blendcache_shot"
 with bpy.context.temp_override(scene=bpy.context.scene, object=bpy.data.objects["Cube"], point_cache=cache):
     bpy.ops.ptcache.bake(bake=True)
-baked = copied("baked").path.parent / "blendcache_shot"
+baked_job = "20260101-000000-baked-0000"
+baked = copied(baked_job).path.parent / "blendcache_shot"
 links = [unbaked.is_symlink(), baked.is_symlink()]
 inside = sorted(p.name for p in baked.iterdir()) == sorted(p.name for p in beside.iterdir())
-(JOBS / "baked" / "job.json").write_text("{}")
-job_room.remove(JOBS / "baked")
+(JOBS / baked_job / "job.json").write_text("{}")
+room("dispatch.removal").remove(JOBS / baked_job)
 tell({"links": links, "inside": inside, "copied": (unbaked / "by hand.bphys").is_file(),
-      "left": len(list(beside.iterdir())), "gone": not (JOBS / "baked").exists()})
+      "left": len(list(beside.iterdir())), "gone": not (JOBS / baked_job).exists()})
 """,
     )
     assert told["links"] == [False, True]

@@ -270,8 +270,8 @@ def test_a_fault_of_ours_is_one_line_that_names_a_file(
     def broken(folder: Path) -> None:
         raise RuntimeError("cannot happen")
 
-    (job.jobs_folder() / "j").mkdir(parents=True)
-    (job.jobs_folder() / "j" / "job.json").write_text("{}", encoding="utf-8")
+    (job.jobs_folder() / "20260101-000000-j-0000").mkdir(parents=True)
+    (job.jobs_folder() / "20260101-000000-j-0000" / "job.json").write_text("{}", encoding="utf-8")
     monkeypatch.setattr(listing, "look", broken)
     assert cli.main(["status"]) == 70
     said = capsys.readouterr().err

@@ -117,6 +117,7 @@ LAZY = frozenset({"psutil", "pynvml", "rich"})
 LAZY_ROOMS = {"live": {"rich"}}
 
 ONE_SYSTEM_ONLY = frozenset(["fcntl", "resource", "pwd", "grp", "termios", "msvcrt", "winreg", "ctypes", "_winapi"])
+READS_BLENDERS_MEMORY = {"packed_bakes.py": {"ctypes"}}
 ONE_SYSTEM_CALLS = frozenset(
     [
         "fork",
@@ -259,8 +260,9 @@ def test_libraries_that_may_be_missing_are_imported_inside_functions(path: Path)
 def test_only_the_host_knows_what_one_operating_system_alone_has(path: Path) -> None:
     if room(path) == "host":
         return
+    unsafe = ONE_SYSTEM_ONLY - READS_BLENDERS_MEMORY.get(path.name, set())
     for node in ast.walk(tree(path)):
-        assert not ONE_SYSTEM_ONLY & set(absolute(node)), f"{path.name}:{node.lineno}"
+        assert not unsafe & set(absolute(node)), f"{path.name}:{node.lineno}"
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             used = node.value.id in {"os", "signal", "subprocess"} and node.attr in ONE_SYSTEM_CALLS
             assert not used, f"{path.name}:{node.lineno} {ast.unparse(node)}"

@@ -244,7 +244,7 @@ def test_an_ended_job_says_how_it_ended(outcome: Outcome, said: str) -> None:
 
 
 def test_a_job_that_found_every_frame_there_does_not_say_that_it_rendered() -> None:
-    ended = running(state="ended", outcome=Outcome.COMPLETE, total=6, found=6)
+    ended = replace(running(state="ended", outcome=Outcome.COMPLETE), total=6, found=6)
     assert job_words.headline(ended) == "All frames were there already"
     assert job_words.headline(replace(ended, found=5)).startswith("Finished in")
 

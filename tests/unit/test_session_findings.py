@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ def test_a_quiet_session_has_no_findings() -> None:
         ({"library": "//sets.blend"}, Level.ERROR, "linked-scene", "'Shot' is linked from '//sets.blend'"),
         ({"replaced": "/r/x_0001.png"}, Level.WARNING, "test-replaces", "'/r/x_0001.png'"),
         ({"rendering": True}, Level.WARNING, "render-running", "Esc"),
+        ({"unsaved_addons": ("'rig'",)}, Level.WARNING, "unsaved-addons", "'rig' was enabled since the preferences"),
         ({"rendered_views": 1}, Level.WARNING, "rendered-viewport", "1 3D viewport is in Rendered mode and takes"),
         ({"rendered_views": 2}, Level.WARNING, "rendered-viewport", "2 3D viewports are in Rendered mode and take"),
     ],
@@ -72,3 +74,12 @@ def test_a_finding_without_an_advice_of_its_own_for_the_panel_says_the_same_ther
 )
 def test_an_advice_to_use_an_option_becomes_one_that_helps_in_the_panel(sentence: str, in_panel: str) -> None:
     assert findings.in_panel(sentence) == in_panel
+
+
+def test_every_fix_button_of_the_panel_belongs_to_a_finding_that_there_is() -> None:
+    root = Path(__file__).resolve().parents[2]
+    table = (root / "ui" / "findings.py").read_text(encoding="utf-8").partition("FIXES")[2].partition("\n}\n")[0]
+    keys = re.findall(r'^    "([a-z-]+)": ', table, re.MULTILINE)
+    found = "".join((root / "dispatch" / f"{room}.py").read_text() for room in ("preflight", "session_findings"))
+    assert len(keys) > 4
+    assert [key for key in keys if f'"{key}"' not in found] == []
