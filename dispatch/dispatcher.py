@@ -54,6 +54,9 @@ TICK = 0.25
 FOLDER_GONE = 5.0
 """Seconds without a job folder until the job ends: nobody could see or stop it any more."""
 
+DISK_GONE = 120.0
+"""The same where the folder of all jobs is gone too: a disk or server that is away for a moment."""
+
 BATCH = 256
 """Reports taken at once: they share one sync of the journal."""
 
@@ -259,12 +262,16 @@ class Dispatcher:
         now = time.monotonic()
         if now >= self._next_look:
             self._late, self._next_look = now - self._next_look, now + TICK
-            if self._folder.is_dir():
-                self._there = now
-            elif now - self._there > FOLDER_GONE:
-                raise DispatchError(f"The folder of job {self._folder.name} was removed, which ends the job.")
+            self._mind_folder(now)
             self._voice.tell_notes()
             self._show()
+
+    def _mind_folder(self, now: float) -> None:
+        # No method of Path: some raise where a server answers with an error.
+        if os.path.isdir(self._folder):  # noqa: PTH112
+            self._there = now
+        elif now - self._there > (FOLDER_GONE if os.path.isdir(self._folder.parent) else DISK_GONE):  # noqa: PTH112
+            raise DispatchError(f"The folder of job {self._folder.name} was removed, which ends the job.")
 
     def _show(self) -> None:
         self._sync()
@@ -285,4 +292,5 @@ class Dispatcher:
                     self._voice.tell("error", str(error))
                     told = True
                 self._voice.show(self._machine)
+                self._mind_folder(time.monotonic())
                 time.sleep(1.0)

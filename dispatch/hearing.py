@@ -181,6 +181,8 @@ class Hearing:
             self._machine.last_gain = at
             self._machine.last_picture = report.pictures[-1].path
             self._machine.record("found", task=attempt.task, pictures=report.pictures)
+            for warning in report.warnings:
+                self._machine.tell("warning", warning, once=True)
             return
         ledger, pause = self._machine.ledger, self._machine.limits.claims
         # However many there are, looking at them must leave time for frames that nobody has claimed.

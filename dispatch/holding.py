@@ -59,7 +59,8 @@ class Claim:
             pairs: (temporary file, final name); side files first, the main picture last.
 
         Returns:
-            Final names that held a whole foreign picture (Overwrite off), which was kept.
+            Final names that hold a whole foreign picture now (Overwrite off), which was kept; those that held one
+            when they were claimed are none.
 
         Raises:
             TakenOver: nothing was put in place; the temporary files are gone.
@@ -73,7 +74,8 @@ class Claim:
         lost = []
         for temp, final in near:
             if self._is_foreign_picture(final):
-                lost.append(str(final))
+                if final not in self.kept:
+                    lost.append(str(final))
             else:
                 with _writing(final):
                     host.replace(temp, final)

@@ -55,11 +55,14 @@ def rate_line(snapshot: Snapshot) -> str:
 
 
 def doing(snapshot: Snapshot) -> str:
-    """One sentence for a job that is neither rendering nor ended; empty for those."""
+    """One sentence for a job that renders nothing at present and has not ended; empty for others."""
     busy = any(worker.frame is not None for worker in snapshot.workers)
+    if snapshot.state == "rendering" and snapshot.elsewhere and not busy:
+        those = wording.count(snapshot.elsewhere, "frame")
+        return f"Waits for {those} that another program has claimed: stop, then release the claims, if nobody renders."
     return {
         "starting": "Starting: the workers load the scene.",
-        "paused": "Pausing after the current frames." if busy else "Paused: the GPUs are free.",
+        "paused": "Pausing after the current frames." if busy else "Paused: the devices are free.",
         "stopping": "Stopping after the current frames." if busy else "Looking at every finished frame …",
         "writing movie": "Writing the movie …",
     }.get(snapshot.state, "")
@@ -67,7 +70,7 @@ def doing(snapshot: Snapshot) -> str:
 
 def waiting(snapshot: Snapshot, seconds: float | None) -> str:
     """Behind whom a job waits, and for how long. ``seconds``: what the job before it still needs, where known."""
-    words = f"Waits for the GPUs that '{snapshot.behind}' has" if snapshot.behind else "Waits for its GPUs"
+    words = f"Waits for the devices that '{snapshot.behind}' has" if snapshot.behind else "Waits for its devices"
     words += f", with {wording.count(snapshot.ahead, 'job')} before it" if snapshot.ahead else ""
     if seconds is None:
         return f"{words}."

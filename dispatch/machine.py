@@ -264,7 +264,8 @@ class Machine:
             self.outcome = Outcome.INCOMPLETE
         closed = [r.closed for r in self.slots.values() if r.closed]
         if not self.stopping and self.ledger.counts[TaskState.WAITING] and len(closed) == len(self.slots):
-            self.tell("error", f"No worker is left to render the rest: {closed[-1]}")
+            why = f"No worker is left to render the rest ({closed[-1]})"
+            self.tell("error", f"{why}: see what the worker's log says, mend it, and resume the job.")
         self.command(End(self.outcome))
 
     # --- small words --------------------------------------------------------------------------------------------

@@ -281,6 +281,8 @@ class Skipped:
     """Words for who holds the claim: ``render7 (pid 4711)``; empty: a plain Blender's placeholder."""
     since: float = 0.0
     """Modification time of the claim, seconds since the epoch by the file server's clock."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about what was found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Voice:
         self._pids = pids
         self._listener = listener
         self._began = time.monotonic()
+        self._ended = 0.0
         self._messages: deque[Message] = deque(maxlen=KEPT_MESSAGES)
         self._notes: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._sample: Sample | None = None
@@ -83,7 +84,7 @@ class Voice:
             machine,
             self._numbers,
             now=now,
-            elapsed=now - self._began,
+            elapsed=(self._ended or now) - self._began,
             pid=os.getpid(),
             messages=self._messages,
             sample=self._sample,
@@ -104,6 +105,7 @@ class Voice:
     def show_end(self, machine: Machine, outcome: Outcome, audit: str) -> None:
         """Show the last snapshot, with what the audit found."""
         self.beside.outcome, self.beside.audit = outcome, audit
+        self._ended = time.monotonic()  # the countdown to sleep after it is no render time
         self.show(machine)
 
     def close(self) -> None:

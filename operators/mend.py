@@ -60,9 +60,7 @@ class MULTI_GPU_OT_bake(Operator):
             if kinds - {"SIM_NODES", "FLUID"}:
                 done = bpy.ops.ptcache.bake_all(how, True, bake=True)
             elif "SIM_NODES" in kinds:
-                done = _bake_nodes(
-                    context, how, [context.scene.objects[name] for name, kind in left if kind == "SIM_NODES"]
-                )
+                done = _bake_nodes(context, how, [bpy.data.objects[name] for name, kind in left if kind == "SIM_NODES"])
             elif "FLUID" in kinds:
                 thing = bpy.data.objects[next(name for name, kind in left if kind == "FLUID")]
                 with context.temp_override(object=thing, active_object=thing):

@@ -75,7 +75,8 @@ class Preferences(AddonPreferences):
     )
     jobs_folder: StringProperty(
         name="Jobs Folder",
-        description="Where jobs are kept: a copy of the scene, logs and the state. Empty: your own state folder",
+        description="Where jobs are kept: a copy of the scene, logs and the state. Empty: your own state folder. "
+        "Jobs in the folder that was chosen before go on, and are listed again when it is chosen again",
         subtype="DIR_PATH",
         default=_new.jobs_folder,
         update=_absolute("jobs_folder"),

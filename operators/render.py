@@ -16,7 +16,7 @@ from ..dispatch import starting
 from ..dispatch.child import views
 from ..dispatch.model import Outcome
 from ..dispatch.watch import JobSeen
-from . import devices, session, start
+from . import devices, session, start, stepwise
 from .on_job import OnJob, waiting
 from .plans import Kind
 from .stepwise import Steps, Stepwise
@@ -115,3 +115,11 @@ CLASSES = (
     MULTI_GPU_OT_check,
     MULTI_GPU_OT_resume,
 )
+
+
+def register() -> None:
+    """Nothing runs yet."""
+
+
+def unregister() -> None:
+    stepwise.end()

@@ -65,7 +65,7 @@ def save(folder: Path) -> Copied:
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise DispatchError(_refused(folder, error.strerror or str(error))) from error
-    except DispatchError:
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -79,9 +79,10 @@ def _write(path: Path) -> None:
                 filepath=str(path), copy=True, relative_remap=True, compress=False, check_existing=False
             )
     except RuntimeError as error:
-        # Its own words are often about something else ("No such file or directory" for a full disk).
-        full = host.free_space(path.parent) < _ROOM
-        why = "the disk is full" if full else f"Blender could not write the file and says '{_bare(error)}'"
+        # Its own words are often about something else ("No such file or directory" for a full disk), and what it had
+        # written is gone by now: the room that is left tells an artist more.
+        free = wording.size(host.free_space(path.parent))
+        why = f"the {free} free there may be too little; Blender says '{_bare(error)}'"
         raise DispatchError(_refused(path.parent.parent, why)) from error
     with path.open("rb") as file:
         start = file.read(7)

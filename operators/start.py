@@ -149,7 +149,7 @@ def _on_disk(facts: SceneFacts, plan: Plan, root: Path) -> tuple[Plan, str]:
     first = Path(facts.first_path)
     full = replace(
         plan,
-        # Where the missing frames are asked for, a movie that is there is kept, which is no reason to refuse.
+        # Where the missing frames are asked for, a movie that is there is made anew only if some were missing.
         movie_there=bool(plan.movie) and facts.use_overwrite == plan.overwrite and Path(plan.movie).exists(),
         destinations=tuple(destination.look(folder) for folder in preparation.output_folders(facts, plan.movie)),
         same_output=_name(root, destination.writer_of(facts.output, root)),

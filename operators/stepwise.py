@@ -56,6 +56,10 @@ def beside(question: Callable[[], T], words: str, seconds: float) -> Steps[T]:
     return answer.result()
 
 
+_modal: list[Stepwise] = []
+"""Those between two steps; one at most, since each is grey while `session.busy` says something."""
+
+
 class Stepwise:
     """An operator that goes through steps; `session.busy` says which."""
 
@@ -78,8 +82,11 @@ class Stepwise:
             return self.execute(context)
         self._steps = self.steps()
         self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return self._step()
+        state = self._step()
+        if state == {"RUNNING_MODAL"}:  # a handler of an operator that is over would be called after its end
+            context.window_manager.modal_handler_add(self)
+            _modal.append(self)
+        return state
 
     def modal(self, context: Context, event: Event) -> set[str]:
         if event.type == "ESC":
@@ -125,7 +132,14 @@ class Stepwise:
             tick.redraw()
 
     def _over(self) -> None:
-        self._say("")
+        _modal[:] = [each for each in _modal if each is not self]
         if self._timer is not None:
             bpy.context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+        self._say("")
+
+
+def end() -> None:
+    """End what is gone through now, before its class goes: Blender itself would leave the timer running."""
+    for each in _modal[:]:
+        each.cancel(bpy.context)

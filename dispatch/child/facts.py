@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What preflight wants to know of this Blender and of a scene: the answer to `Inspect`.
 
-Gathers; decides nothing. `preflight` makes sentences of it. `of_scene` runs in the artist's own session too: it opens
-nothing, and every setting is after it what it was before.
+Gathers; decides nothing. `preflight` makes sentences of it. In the artist's own session
+`operators/scene_facts.py` does the same by reading alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a scene that writes a movie writes: the movie's own name, and the pictures that are rendered instead of it.
 
-Owns the change from movie to pictures and back. It may run in the artist's own session, so what it changes it also
-gives back, to the last setting.
+Owns the change from movie to pictures and back: what it changes it also gives back, to the last setting. In the
+artist's own session only `pictures_template` is used, which changes nothing.
 """
 
 from __future__ import annotations

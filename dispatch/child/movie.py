@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,22 @@ def make(scene: Any, request: MakeMovie, owner: str) -> MovieMade:
 
 
 def _size_of(files: Sequence[str]) -> tuple[int, int]:
-    """Return the size of all pictures: that of the first. Where one is gone Blender would show what lies below it."""
+    """Return the size of all pictures. Where one is gone Blender would show what lies below it.
+
+    Pictures that were there before (Overwrite off) may have another size, a test render's for one.
+    """
     for path in files:
         if not Path(path).is_file():
             raise pictures.BrokenPicture(f"The picture {path} is gone: resume to render it again.")
-    return pictures.dimensions(Path(files[0]))
+    sizes = {path: pictures.dimensions(Path(path)) for path in files}
+    usual = Counter(sizes.values()).most_common(1)[0][0]
+    for path, size in sizes.items():
+        if size != usual:
+            raise pictures.BrokenPicture(
+                f"The picture {path} has {size[0]} × {size[1]} pixels, others have {usual[0]} × {usual[1]}: remove "
+                "those of the wrong size and resume to render them again."
+            )
+    return usual
 
 
 def _show(scene: Any, request: MakeMovie) -> list[Any]:
@@ -215,8 +227,12 @@ def _whole(temp: Path, final: Path, frames: int) -> Path:
 
     found = sorted(path for path in temp.iterdir() if path.is_file() and path.stat().st_size)
     with contextlib.suppress(RuntimeError):
-        if len(found) == 1 and bpy.data.movieclips.load(str(found[0])).frame_duration >= frames * _ENOUGH:
-            return found[0]
+        if len(found) == 1:
+            clip = bpy.data.movieclips.load(str(found[0]))
+            length = clip.frame_duration
+            bpy.data.movieclips.remove(clip)  # it holds the file open, and Windows moves no open file
+            if length >= frames * _ENOUGH:
+                return found[0]
     if host.free_space(temp) < (1 << 20):
         raise NotMade(Fault.DISK_FULL, f"The disk of {final.parent} is full: make room.")
     raise NotMade(Fault.BAD_OUTPUT, f"Blender said that it had finished, but {final.name} is not whole: try again.")

@@ -115,7 +115,7 @@ class Porter:
             pictures.check(pair.temp, size=parcel.size)
         for folder in dict.fromkeys(pair.final.parent for pair in parcel.pairs):
             self._folders.wait(folder, begun=True)
-        found = tuple(_picture(pair) for pair in parcel.pairs)
+        found = tuple(_picture(pair, kept=pair.final in parcel.claim.kept) for pair in parcel.pairs)
         self._waiting[parcel.attempt] = parcel
         memory = host.peak_memory()
         self._tell(Rendered(parcel.attempt, found, parcel.phases, memory, parcel.devices, parcel.warnings))
@@ -138,8 +138,9 @@ class _Overwrites(Exception):
     """Frames of this scene overwrite each other's files."""
 
 
-def _picture(pair: Pair) -> Picture:
-    return dataclasses.replace(pictures.digest(pair.temp), path=str(pair.final))
+def _picture(pair: Pair, *, kept: bool) -> Picture:
+    """Return what will lie under the final name: a view that was there already stays."""
+    return dataclasses.replace(pictures.digest(pair.final if kept else pair.temp), path=str(pair.final))
 
 
 def _release(parcel: Parcel) -> None:

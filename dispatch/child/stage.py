@@ -129,7 +129,8 @@ class Stage:
             case None:
                 return False
             case claims.AlreadyThere():
-                self._tell(Skipped(request.attempt, got.pictures))
+                other = (_other_size(views.size(chosen)),) if got.other_size else ()
+                self._tell(Skipped(request.attempt, got.pictures, warnings=other))
             case claims.Taken():
                 self._tell(Skipped(request.attempt, (), got.owner, got.since))
             case claims.Claim():
@@ -264,6 +265,14 @@ def _other_device(used: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     return (
         f"Cycles renders on {', '.join(used) or 'no device'} instead of {', '.join(wanted)}: "
         "a script of the scene changed it, or the card is gone."
+    )
+
+
+def _other_size(size: tuple[int, int]) -> str:
+    # Without a name, so that it is said once and not for each frame.
+    return (
+        f"Pictures that are there have another size than {size[0]} × {size[1]} pixels and are kept, since Overwrite is "
+        "off: if they are a test render's, remove them and resume."
     )
 
 

@@ -24,7 +24,7 @@ from waiting import until
 
 HERE = Path(__file__).resolve().parent
 MODULE = "bl_ext.user_default.multi_gpu_dispatcher"
-KEYS = {"F3": 69, "F12": 96, "Escape": 9, "Return": 36, "Down": 116}
+KEYS = {"F3": 69, "F12": 96, "Escape": "Escape", "Return": 36, "Down": 116}
 """Key codes: by name, F keys arrive with a modifier on the X server of Debian sid."""
 
 

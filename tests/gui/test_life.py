@@ -110,6 +110,28 @@ def test_undo_and_switching_the_extension_off_do_not_touch_a_running_job(
     assert found["audit"].startswith("60 of 60 frames complete"), found
 
 
+def test_switching_the_extension_off_in_the_middle_of_a_button_ends_it(start: Start, jobs: Jobs, tmp_path: Path) -> None:
+    blender = start()
+    blender.scene(tmp_path / "out", frames=3)
+    blender.shown()
+    blender.do(f"""
+import threading, {MODULE}.operators.start as steps, {MODULE}.operators.stepwise as stepwise
+hanging = threading.Event()
+steps._on_disk = lambda *_: hanging.wait(60)
+over, timers = stepwise.Stepwise._over, []
+stepwise.Stepwise._over = lambda self: (over(self), timers.append(self._timer))
+with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+    bpy.ops.multi_gpu.render_animation("INVOKE_DEFAULT")
+""")
+    blender.wait_for("'output folder' in session.busy")
+    assert blender.do("work = stepwise._modal[0]._steps\nbool(work.gi_frame)")
+    blender.do(f"import addon_utils; addon_utils.disable({MODULE!r})")
+    assert blender.do("[timers, work.gi_frame, stepwise._modal, session.busy]") == [[None], None, [], ""]
+    blender.do("hanging.set()")
+    blender.do(f"bool(addon_utils.enable({MODULE!r}))")
+    assert jobs() == []
+
+
 def test_after_a_power_cut_the_panel_offers_to_resume_and_starts_nothing(
     start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]
 ) -> None:

@@ -173,6 +173,18 @@ def test_single_views_are_named_as_blender_names_them(child: SpokenChild, scenes
         assert pixels(picture) == pixels(scenes / "plain_views" / picture.name)
 
 
+def test_a_view_that_is_there_stays_and_counts_as_it_is(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
+    there = tmp_path / "out" / "x_0001_L.png"
+    there.parent.mkdir()
+    there.write_bytes((scenes / "plain_views" / "x_0001_R.png").read_bytes())
+    child.configure(scenes / "views.blend", str(tmp_path / "out" / "x_####"), overwrite=False)
+    assert child.render(1, 1) == Committed(1), "it was nobody's while the frame was rendered"
+    (rendered,) = (report for report in child.heard if isinstance(report, Rendered))
+    left = next(picture for picture in rendered.pictures if Path(picture.path) == there)
+    assert left == pictures.digest(there)
+    assert there.read_bytes() == (scenes / "plain_views" / "x_0001_R.png").read_bytes()
+
+
 def test_cropped_stereo_pictures_have_the_predicted_size(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
     child.configure(scenes / "side_by_side.blend", str(tmp_path / "x_####"))
     assert child.render(1, 1) == Committed(1)
@@ -272,6 +284,20 @@ def test_overwrite_off_keeps_what_is_there(child: SpokenChild, scenes: Path, tmp
     assert isinstance(claimed, Skipped)
     assert (claimed.pictures, claimed.since > 0) == ((), True)
     assert child.render(3, 3) == Committed(3)
+
+
+def test_a_picture_of_another_size_is_kept_and_said(
+    child: SpokenChild, another: Callable[[], SpokenChild], scenes: Path, tmp_path: Path
+) -> None:
+    child.configure(scenes / "simple.blend", str(tmp_path / "x_####"), resolution=50)
+    assert child.render(1, 1) == Committed(1)
+    there = pictures.digest(tmp_path / "x_0001.png")
+    whole = another()
+    whole.configure(scenes / "simple.blend", str(tmp_path / "x_####"), overwrite=False)
+    skipped = whole.render(1, 1)
+    assert isinstance(skipped, Skipped)
+    assert skipped.pictures == (there,)
+    assert [" and are kept" in words for words in skipped.warnings] == [True]
 
 
 def test_overwrite_on_replaces_what_is_there(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:

@@ -63,3 +63,26 @@ disable()
     assert told["left"] == [["CLOTH", "SIM_NODES"], ["SIM_NODES"], []]
     assert told["kept"] == []
     assert told["where"] == [3, 3]  # -1 + 4 steps: a jump alone would be one step
+
+
+def test_a_simulation_in_an_instanced_collection_is_baked(installed: Installed) -> None:
+    told = installed.run(
+        PRELUDE
+        + SIMULATION
+        + """
+scene = scene_of(frames=4); saved()
+apart = bpy.data.collections.new("Apart"); instance = bpy.data.objects.new("Instance", None)
+instance.instance_type, instance.instance_collection = "COLLECTION", apart
+scene.collection.objects.link(instance)
+other = bpy.data.objects.new("Other", bpy.data.objects["Cube"].data.copy()); apart.objects.link(other); simulated(other)
+scene.frame_set(1)
+before = simulations.unbaked(scene)
+result = sorted(ops.bake())
+scene.frame_set(1)
+tell({"before": before, "result": result, "after": simulations.unbaked(scene)})
+disable()
+""",
+        installed.folder,
+    )
+    assert told["before"] == [["Other", "SIM_NODES"]]
+    assert (told["result"], told["after"]) == (["FINISHED"], [])

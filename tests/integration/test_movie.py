@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from integration.spoken_child import SpokenChild
 
@@ -63,6 +65,8 @@ def test_the_movie_is_that_of_a_plain_render(child: SpokenChild, films: Path, tm
     movie = tmp_path / "films" / plain.name
     made = make(child, films / f"{name}.blend", tmp_path, movie, range(FIRST, LAST + 1, 2 if name == "stamped" else 1))
     assert made == MovieMade(str(movie), movie.stat().st_size)
+    held = [each.path for each in psutil.Process(child.process.pid).open_files()]
+    assert not [path for path in held if movie.name in path], "Windows moves no file that is open"
     assert [path.name for path in movie.parent.iterdir() if path.name != ".mgd"] == [movie.name]
     found = compare(plain, movie)
     assert found["movies"][1] == found["movies"][0]
@@ -95,6 +99,20 @@ def test_what_cannot_be_made_is_explained_and_leaves_the_final_name_alone(
     assert missing in broken.words
     assert child.end() == 78
     assert movie.read_bytes() == b"yesterday's"
+
+
+def test_pictures_of_several_sizes_make_no_movie(
+    child: SpokenChild, another: Callable[[], SpokenChild], films: Path, tmp_path: Path
+) -> None:
+    movie = tmp_path / "films" / "film.mp4"
+    small = another()
+    small.configure(films / "film.blend", str(tmp_path / "pictures" / "x_####"), sequence=True, resolution=50)
+    assert small.render(1, FIRST + 3) == Committed(1)
+    broken = make(child, films / "film.blend", tmp_path, movie, range(FIRST, FIRST + 3))
+    assert isinstance(broken, Broken)
+    assert broken.fault is Fault.BAD_OUTPUT
+    assert f"x_{FIRST + 3:04}.png" in broken.words
+    assert not movie.exists()
 
 
 def test_the_facts_tell_the_movies_name_and_leave_the_scene_as_it_was(child: SpokenChild, films: Path) -> None:

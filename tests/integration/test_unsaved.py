@@ -194,7 +194,14 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
 cut = fails()
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 host = room("dispatch.host")
-free, host.free_space = host.free_space, lambda folder: 5 << 20
+def stumbles(folder):
+    raise UnicodeError("a fault of our own")
+free, host.free_space = host.free_space, stumbles
+try:
+    copied()
+except UnicodeError:
+    own = (JOBS / "job").exists()
+host.free_space = lambda folder: 5 << 20
 full = fails()
 host.free_space = free
 left = jobs()
@@ -213,7 +220,7 @@ except RuntimeError as error:
     result = str(error)
 said = session.trouble
 prefs.jobs_folder = ""
-tell({"cut": cut, "full": full, "way": way, "said": said, "result": result, "left": left, "started": len(folders),
+tell({"cut": cut, "own": own, "full": full, "way": way, "said": said, "result": result, "left": left, "started": len(folders),
       "busy": session.busy, "path": bpy.data.filepath})
 """,
     )
@@ -221,6 +228,7 @@ tell({"cut": cut, "full": full, "way": way, "said": said, "result": result, "lef
         assert sentence.startswith("The scene cannot be saved for the render"), sentence
         assert "jobs folder in the add-on's preferences" in sentence
         assert " --" not in sentence
+    assert told["own"] is False, "what a fault of our own leaves"
     assert "5.0 MiB free" in told["full"]
     assert told["said"] in str(told["result"])
     assert (told["left"], told["started"], told["busy"]) == ([], 0, "")

@@ -64,6 +64,7 @@ def test_the_machine_goes_off_after_a_countdown_that_everybody_can_see(
     seen = run(a_job(tmp_path, then))
     counted = [s for s in seen if s.then_at]
     assert counted
+    assert seen[-1].elapsed == counted[0].elapsed, "waiting for the end is no render time"
     assert began < counted[0].then_at < time.time() + closing.COUNTDOWN
     assert counted[0].state == "ended"
     assert calls(world["systemctl"]) == [[command, "--no-ask-password"]]

@@ -192,6 +192,23 @@ def test_a_sentence_about_a_worker_or_a_failed_frame_names_the_log_that_tells_mo
     assert all(not log for text, log in said.items() if not any(word in text for word in about))
 
 
+def test_a_job_goes_on_when_the_disk_of_the_jobs_folder_was_away_for_a_moment(tmp_path, monkeypatch):
+    monkeypatch.setattr(dispatcher, "FOLDER_GONE", 0.3)
+    folder = make_job(tmp_path, "1-40", {"seconds": 0.2})
+    away, seen_away = folder.parent.with_name("away"), []
+
+    def unmount(seen):
+        if seen.done and not seen_away:
+            folder.parent.rename(away)
+            seen_away.append(time.monotonic())
+        elif seen_away and away.exists() and time.monotonic() - seen_away[0] > 1.0:
+            away.rename(folder.parent)
+
+    assert dispatcher.run(folder, unmount, FAKE_ENTRY) is Outcome.COMPLETE
+    assert seen_away
+    assert not away.exists()
+
+
 def test_a_job_whose_folder_is_removed_by_hand_ends_with_its_children(tmp_path):
     folder = make_job(tmp_path, "1-400", {"seconds": 0.2})
     began, pids = [], []

@@ -300,6 +300,17 @@ def test_late_pictures_of_an_attempt_that_is_not_its_own_any_more_are_thrown_awa
     assert world.say(1, Rendered(99, PICTURES, world.phases)) == [Send(1, Discard(99))]
 
 
+def test_what_is_found_under_many_frames_is_said_once():
+    world = World(tasks=2, slots=1)
+    world.start()
+    said = []
+    for _ in range(2):
+        attempt = next(iter(world.machine.workers[1].hand))
+        said += world.say(1, Skipped(attempt, pictures=PICTURES, warnings=("Of another size.",)))
+    assert said.count(Tell("warning", "Of another size.", None)) == 1
+    assert world.machine.found == 2
+
+
 def test_a_frame_claimed_elsewhere_is_looked_at_again_until_it_is_there():
     world = World(tasks=1, slots=1, limits=limits(claims=15))
     world.start()

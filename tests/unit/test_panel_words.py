@@ -171,6 +171,11 @@ def test_what_is_still_rendering_is_not_called_paused_and_the_end_is_not_called_
     assert "Stopping" not in job_words.doing(replace(idle, state="stopping"))
 
 
+def test_a_job_that_only_waits_for_claimed_frames_says_so_and_what_to_do() -> None:
+    assert "2 frames that another program has claimed" in job_words.doing(running(elsewhere=2))
+    assert job_words.doing(running(elsewhere=2, workers=(worker(),))) == ""
+
+
 def test_an_end_of_another_day_says_when_it_was() -> None:
     at = datetime(2026, 11, 20, 14, 2, tzinfo=UTC)
     ended = running(state="ended", updated=at.isoformat())
@@ -181,11 +186,11 @@ def test_an_end_of_another_day_says_when_it_was() -> None:
 
 def test_a_waiting_job_says_behind_whom_and_how_long() -> None:
     waits = running(state="waiting", behind="shot 3")
-    assert job_words.waiting(waits, 506.0) == "Waits for the GPUs that 'shot 3' has: about 8 min 26 s."
+    assert job_words.waiting(waits, 506.0) == "Waits for the devices that 'shot 3' has: about 8 min 26 s."
     assert job_words.waiting(replace(waits, ahead=2), 506.0) == (
-        "Waits for the GPUs that 'shot 3' has, with 2 jobs before it: at least 8 min 26 s."
+        "Waits for the devices that 'shot 3' has, with 2 jobs before it: at least 8 min 26 s."
     )
-    assert job_words.waiting(replace(waits, behind=""), None) == "Waits for its GPUs."
+    assert job_words.waiting(replace(waits, behind=""), None) == "Waits for its devices."
 
 
 def test_workers_on_cards_of_one_kind_are_called_by_their_places() -> None:
