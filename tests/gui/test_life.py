@@ -110,7 +110,9 @@ def test_undo_and_switching_the_extension_off_do_not_touch_a_running_job(
     assert found["audit"].startswith("60 of 60 frames complete"), found
 
 
-def test_switching_the_extension_off_in_the_middle_of_a_button_ends_it(start: Start, jobs: Jobs, tmp_path: Path) -> None:
+def test_switching_the_extension_off_in_the_middle_of_a_button_ends_it(
+    start: Start, jobs: Jobs, tmp_path: Path
+) -> None:
     blender = start()
     blender.scene(tmp_path / "out", frames=3)
     blender.shown()
