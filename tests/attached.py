@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import engine
+from fake_scene import write_blend
 from installed import Installed
 
 TESTS = Path(__file__).resolve().parent
@@ -64,3 +66,18 @@ def attached(folder: Path) -> Installed:
     installed = Installed(folder)
     (installed.place / "dispatch" / "child" / "entry.py").write_text(STUB, encoding="utf-8")
     return installed
+
+
+def jobs_of(installed: Installed) -> Path:
+    """Make the folder in which this user's jobs are."""
+    folder = installed.folder / "state" / "multi_gpu_dispatcher" / "jobs"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def make_job(jobs: Path, name: str = "shot", frames: str = "1-6", seconds: float = 0.05, **changes: object) -> Path:
+    """Make a job of fake children whose pictures go beside the user's home."""
+    place = jobs.parents[3]
+    blend = write_blend(place / f"{name}.blend", seconds=seconds)
+    values = {"output": str(place / f"out-{name}" / f"{name}_####"), "overwrite": True, **changes}
+    return engine.make_job(jobs, blend, frames=frames, name=name, **values)

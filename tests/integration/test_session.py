@@ -9,9 +9,9 @@ import threading
 import time
 from pathlib import Path
 
+import engine
 import pytest
-from attached import ATTACHED, attached
-from engine import make_job as job_over
+from attached import ATTACHED, attached, jobs_of, make_job
 from fake_scene import write_blend
 from installed import Installed
 
@@ -27,18 +27,7 @@ def installed(tmp_path: Path) -> Installed:
 
 @pytest.fixture
 def jobs(installed: Installed) -> Path:
-    """Where this user's jobs are."""
-    folder = installed.folder / "state" / "multi_gpu_dispatcher" / "jobs"
-    folder.mkdir(parents=True)
-    return folder
-
-
-def make_job(jobs: Path, name: str = "shot", frames: str = "1-6", seconds: float = 0.05, **changes):
-    """Make a job of fake children whose pictures go beside the user's home."""
-    place = jobs.parents[3]
-    blend = write_blend(place / f"{name}.blend", seconds=seconds)
-    values = {"output": str(place / f"out-{name}" / f"{name}_####"), "overwrite": True, **changes}
-    return job_over(jobs, blend, frames=frames, name=name, **values)
+    return jobs_of(installed)
 
 
 def end_job(folder: Path, days: float = 0.0) -> Path:
@@ -206,7 +195,9 @@ with dispatcher(sys.argv[1]):
 def test_another_jobs_folder_in_the_preferences_is_looked_at_at_once_and_the_old_thread_ends(installed, jobs, tmp_path):
     end_job(make_job(jobs, "here"))
     there = tmp_path / "elsewhere"
-    end_job(job_over(there, write_blend(tmp_path / "b.blend"), frames="1", output=str(tmp_path / "x"), name="there"))
+    end_job(
+        engine.make_job(there, write_blend(tmp_path / "b.blend"), frames="1", output=str(tmp_path / "x"), name="there")
+    )
     told = installed.run(
         ATTACHED
         + """

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from attached import ATTACHED, attached
-from engine import make_job as job_over
-from fake_scene import png, write_blend
+from attached import ATTACHED, attached, jobs_of, make_job
+from fake_scene import png
 from fake_tools import calls, tool
 from installed import Installed
 
@@ -27,18 +26,7 @@ def installed(tmp_path: Path) -> Installed:
 
 @pytest.fixture
 def jobs(installed: Installed) -> Path:
-    """Where this user's jobs are."""
-    folder = installed.folder / "state" / "multi_gpu_dispatcher" / "jobs"
-    folder.mkdir(parents=True)
-    return folder
-
-
-def make_job(jobs: Path, name: str = "shot", frames: str = "1-6", seconds: float = 0.05, **changes):
-    """Make a job of fake children whose pictures go beside the user's home."""
-    place = jobs.parents[3]
-    blend = write_blend(place / f"{name}.blend", seconds=seconds)
-    values = {"output": str(place / f"out-{name}" / f"{name}_####"), "overwrite": True, **changes}
-    return job_over(jobs, blend, frames=frames, name=name, **values)
+    return jobs_of(installed)
 
 
 def end_job(folder: Path, name: str = "shot", outcome: Outcome = Outcome.COMPLETE, **more) -> Path:
