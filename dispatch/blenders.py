@@ -8,6 +8,7 @@ writes nothing, so any number of probes may run side by side. Never imports bpy.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -28,6 +29,7 @@ PROBE_SECONDS = 60.0
 
 _MARK = "MGD_PROBE "
 _KEPT = 64 << 10
+_DIE_SECONDS = 10.0  # from the kill on; what does not die by then is left to the system
 _DRAIN_SECONDS = 5.0  # for the rest of the pipe; something that the program left behind may hold it open for ever
 _SAY = f"print({_MARK!r} + json.dumps([list(bpy.app.version), bpy.app.build_hash.decode()]), flush=True)"
 _IN_BLENDER = f"import bpy, json; {_SAY}"
@@ -179,6 +181,8 @@ def _run(command: list[str], environ: Mapping[str, str]) -> str:
     except subprocess.TimeoutExpired:
         host.kill_tree(process.pid, started)
         process.kill()  # where the tree could not be told; a no-op else
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_DIE_SECONDS)
         raise DispatchError(
             f"'{command[0]}' gave no answer within {PROBE_SECONDS:.0f} s: start it by hand to see what it waits for."
         ) from None
