@@ -12,7 +12,7 @@ from ..dispatch import job, removal, wording
 from ..dispatch import shown as rules
 from ..dispatch.watch import JobSeen
 from . import preferences, session
-from .on_job import OnJob, waiting
+from .on_job import OnJob, wait_cursor
 
 
 class MULTI_GPU_OT_show_job(OnJob, Operator):
@@ -80,7 +80,7 @@ class MULTI_GPU_OT_remove_job(OnJob, Operator):
         )
 
     def act(self, context: Context, seen: JobSeen) -> str:
-        with waiting(context):
+        with wait_cursor(context):
             removal.remove(Path(seen.folder))
         return f"{seen.name} was removed; its frames stay"
 
@@ -99,7 +99,7 @@ class MULTI_GPU_OT_clean_up_jobs(Operator):
 
     def execute(self, context: Context) -> set[str]:
         days = preferences.get().keep_days
-        with waiting(context):
+        with wait_cursor(context):
             removed = removal.clean_up(preferences.jobs_root(), days)
         session.refresh()
         if removed:

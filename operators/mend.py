@@ -53,16 +53,19 @@ class MULTI_GPU_OT_bake(Operator):
 
     def _bake(self, context: Context, how: str) -> set[str]:
         left = simulations.unbaked(context.scene)
-        kinds = {kind for _, kind in left}
-        if len({kind if kind in ("SIM_NODES", "FLUID") else "" for kind in kinds}) < 2:
+        nodes, fluids = (
+            [bpy.data.objects[name] for name, kind in left if kind == which] for which in ("SIM_NODES", "FLUID")
+        )
+        point_caches = len(left) > len(nodes) + len(fluids)
+        if sum(map(bool, (point_caches, nodes, fluids))) < 2:
             scene_facts.mended("unbaked-simulation")  # else the button stays for what is next
         try:
-            if kinds - {"SIM_NODES", "FLUID"}:
+            if point_caches:
                 done = bpy.ops.ptcache.bake_all(how, True, bake=True)
-            elif "SIM_NODES" in kinds:
-                done = _bake_nodes(context, how, [bpy.data.objects[name] for name, kind in left if kind == "SIM_NODES"])
-            elif "FLUID" in kinds:
-                thing = bpy.data.objects[next(name for name, kind in left if kind == "FLUID")]
+            elif nodes:
+                done = _bake_nodes(context, how, nodes)
+            elif fluids:
+                thing = fluids[0]
                 with context.temp_override(object=thing, active_object=thing):
                     done = bpy.ops.fluid.bake_all(how)
             else:

@@ -70,8 +70,8 @@ class OnJob:
 
 
 @contextlib.contextmanager
-def waiting(context: Context) -> Iterator[None]:
-    """Show the waiting cursor: removing a large file may take a moment."""
+def wait_cursor(context: Context) -> Iterator[None]:
+    """Show the cursor that says that Blender stands still for a moment."""
     window = context.window
     if window:
         window.cursor_modal_set("WAIT")

@@ -17,7 +17,7 @@ from ..dispatch.child import views
 from ..dispatch.model import Outcome
 from ..dispatch.watch import JobSeen
 from . import devices, session, start, stepwise
-from .on_job import OnJob, waiting
+from .on_job import OnJob, wait_cursor
 from .plans import Kind
 from .stepwise import Steps, Stepwise
 
@@ -101,7 +101,7 @@ class MULTI_GPU_OT_resume(OnJob, Operator):
 
     def act(self, context: Context, seen: JobSeen) -> str:
         interpreter = session.needed_interpreter()
-        with waiting(context):
+        with wait_cursor(context):
             starting.start(Path(seen.folder), interpreter, session.sites())
         session.trouble = ""
         session.show(str(seen.folder))

@@ -15,11 +15,11 @@ from typing import Any
 import bpy
 
 from ..dispatch import preflight, session_findings
-from ..dispatch.child import facts, files, formats, handlers, nodes, paths, simulations, views
+from ..dispatch.child import facts, files, formats, nodes, paths, simulations
 from ..dispatch.findings import Finding, in_order
 from ..dispatch.model import DispatchError
 from ..dispatch.preflight import Plan
-from ..dispatch.protocol import SceneFacts, SideOutput
+from ..dispatch.protocol import SceneFacts
 from ..dispatch.session_findings import SessionFacts
 from . import plans, preferences, session
 
@@ -46,7 +46,7 @@ def full(context: bpy.types.Context) -> SceneFacts:
         known,
         first_path=first,
         last_path=last,
-        movie_path=_movie(scene),
+        movie_path=formats.movie_path(scene),
         missing_libraries=external.missing_libraries,
         missing_images=external.missing,
         unbaked=simulations.unbaked(scene),
@@ -64,42 +64,22 @@ def light(context: bpy.types.Context) -> SceneFacts:
     scene = context.scene
     render = scene.render
     template = output(scene)
-    absolute = template if paths.is_relative(template) else paths.absolute_template(template)
-    width, height = views.size(scene)
-    camera = views.camera_at(scene, scene.frame_start)
+    known = facts.of_memory(scene, template)
     movie = render.is_movie_format
     ending = (".png" if movie else render.file_extension) if render.use_file_extension else ""
-    return SceneFacts(
-        scene=scene.name,
-        scenes=tuple(bpy.data.scenes.keys()),
-        engine=render.engine,
-        frame_start=scene.frame_start,
-        frame_end=scene.frame_end,
-        frame_step=scene.frame_step,
-        width=width,
-        height=height,
-        output=absolute,
+    return replace(
+        known,
         # Of a file without a place `session_findings` says more.
-        output_is_relative=paths.is_relative(template) and not template.startswith("//"),
-        first_path=_picture(absolute, scene.frame_start, ending),
-        last_path=_picture(absolute, scene.frame_end, ending),
-        file_format="PNG" if movie else render.image_settings.file_format,
+        output_is_relative=known.output_is_relative and not template.startswith("//"),
+        first_path=_picture(known.output, scene.frame_start, ending),
+        last_path=_picture(known.output, scene.frame_end, ending),
+        file_format="PNG" if movie else known.file_format,
         # A template that is wrong would be printed at each redraw; the full look says so.
-        movie_path=_movie(scene) if "{" not in render.filepath else "",
+        movie_path=formats.movie_path(scene) if "{" not in render.filepath else "",
         is_movie=False,  # a job of the panel renders pictures; the movie is made of them at the end
-        views=views.suffixes(scene),
-        use_overwrite=render.use_overwrite,
-        use_placeholder=render.use_placeholder,
-        camera=camera.name if camera else "",
-        needs_camera=views.needs_camera(scene),
-        view_layers=tuple(layer.name for layer in scene.view_layers if layer.use),
-        side_outputs=tuple(SideOutput(node.name, nodes.target(node)) for node in nodes.file_outputs(scene)),
         missing_libraries=tuple(library.filepath for library in bpy.data.libraries if library.is_missing),
-        unpacked_paint=files.unsaved_paint(),
-        handlers=handlers.others(),
         scripts_blocked=not runs_scripts(),
         autoexec=runs_scripts(),
-        gpu_compositor=nodes.compositor_tree(scene) is not None and render.compositor_device == "GPU",
     )
 
 
@@ -188,17 +168,6 @@ def _names(scene: Any, known: SceneFacts) -> tuple[str, str, str]:
     if render.is_movie_format:
         return known.first_path, known.last_path, ""
     return paths.absolute(first), paths.absolute(last), ""
-
-
-def _movie(scene: Any) -> str:
-    """Return the movie that Blender would write; empty where it writes pictures, or a movie for each view."""
-    if not scene.render.is_movie_format or views.suffixes(scene):
-        return ""
-    try:
-        folder, name = paths.split(paths.absolute(scene.render.frame_path(frame=scene.frame_start)))
-    except RuntimeError:
-        return ""  # `_names` says why
-    return folder + views.with_suffix(name, views.first_suffix(scene))
 
 
 def _relative(scene: Any) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from ..dispatch.model import Backend, BlenderProgram, Device, DispatchError
 from ..dispatch.preflight import Plan
 from ..dispatch.protocol import SceneFacts
 from . import devices, plans, preferences, scene_copy, scene_facts, session, settings
-from .on_job import waiting
+from .on_job import wait_cursor
 from .plans import Kind
 from .stepwise import Steps, beside, shown
 
@@ -97,12 +97,12 @@ def run(kind: Kind) -> Steps[Started]:
     if interpreter is None:
         raise DispatchError("Nothing was found that can run the render outside this Blender: restart Blender.")
     folder = preferences.jobs_root() / job.new_id(Path(bpy.data.filepath or scene_copy.UNSAVED).stem)
-    with waiting(bpy.context):
+    with wait_cursor(bpy.context):
         copied = scene_copy.save(folder)
     try:
         made = _written(looked, chosen, children.program, copied, kind)
         yield from shown("Starting …")
-        with waiting(bpy.context):
+        with wait_cursor(bpy.context):
             job.create(made, folder.parent, "" if made.factory else children.config)
             starting.start(folder, interpreter, session.sites())
     except BaseException:
@@ -123,7 +123,7 @@ def look(kind: Kind) -> Steps[Looked]:
     """
     session.trouble = ""
     yield from shown("Checking the scene …")
-    with waiting(bpy.context):
+    with wait_cursor(bpy.context):
         scene = bpy.context.scene
         facts, here, file = scene_facts.full(bpy.context), scene_facts.of_session(bpy.context), bpy.data.filepath
         wanted = plans.frames_of(scene, kind)

@@ -32,11 +32,28 @@ def _not_running(seen: JobSeen) -> str:
     return f"{seen.name} is writing its movie: there is nothing left to steer" if seen.state == "writing movie" else ""
 
 
-class MULTI_GPU_OT_pause(OnJob, Operator):
+class _Order(OnJob):
+    """An operator that leaves one wish in the job's folder: ``wish``, which each has of its own."""
+
+    says = ""
+    """What is reported; empty: the panel shows it at once."""
+    nothing = "No job is running"
+
+    def value(self) -> str:
+        """Return what goes with the wish."""
+        return ""
+
+    def act(self, _context: Context, seen: JobSeen) -> str:
+        job.ask(Path(seen.folder), self.wish, self.value())
+        return self.says.format(name=seen.name)
+
+
+class MULTI_GPU_OT_pause(_Order, Operator):
     bl_idname = "multi_gpu.pause"
     bl_label = "Pause Render on All GPUs"
     bl_description = "Finish the current frames, then give memory and GPUs back until the render goes on"
-    nothing = "No job is running"
+    wish = Wish.PAUSE
+    says = "{name} pauses after its current frames"
 
     @staticmethod
     def why_not(seen: JobSeen) -> str:
@@ -47,46 +64,37 @@ class MULTI_GPU_OT_pause(OnJob, Operator):
         }
         return _not_running(seen) or said.get(seen.state, "")
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.PAUSE)
-        return f"{seen.name} pauses after its current frames"
 
-
-class MULTI_GPU_OT_go_on(OnJob, Operator):
+class MULTI_GPU_OT_go_on(_Order, Operator):
     bl_idname = "multi_gpu.go_on"
     bl_label = "Go On with Render on All GPUs"
     bl_description = "Go on with a render that is paused"
-    nothing = "No job is running"
+    wish = Wish.GO_ON
+    says = "{name} goes on"
 
     @staticmethod
     def why_not(seen: JobSeen) -> str:
         return _not_running(seen) or ("" if seen.state == "paused" else f"{seen.name} is not paused")
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.GO_ON)
-        return f"{seen.name} goes on"
 
-
-class MULTI_GPU_OT_stop(OnJob, Operator):
+class MULTI_GPU_OT_stop(_Order, Operator):
     bl_idname = "multi_gpu.stop"
     bl_label = "Stop Render on All GPUs"
     bl_description = "Stop after the current frames. Resume goes on later where it stopped"
-    nothing = "No job is running"
+    wish = Wish.STOP
+    says = "{name} stops after its current frames"
 
     @staticmethod
     def why_not(seen: JobSeen) -> str:
         return _not_running(seen) or (f"{seen.name} is stopping already" if seen.state == "stopping" else "")
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.STOP)
-        return f"{seen.name} stops after its current frames"
 
-
-class MULTI_GPU_OT_stop_now(OnJob, Operator):
+class MULTI_GPU_OT_stop_now(_Order, Operator):
     bl_idname = "multi_gpu.stop_now"
     bl_label = "Stop Now"
     bl_description = "Stop at once. What was rendered of the current frames is lost; Resume renders them again"
-    nothing = "No job is running"
+    wish = Wish.STOP_NOW
+    says = "{name} stops now"
 
     @staticmethod
     def why_not(seen: JobSeen) -> str:
@@ -110,19 +118,16 @@ class MULTI_GPU_OT_stop_now(OnJob, Operator):
             icon="WARNING",
         )
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.STOP_NOW)
-        return f"{seen.name} stops now"
-
 
 def _not_waiting(seen: JobSeen) -> str:
     return "" if seen.state == "waiting" else f"{seen.name} does not wait in line"
 
 
-class MULTI_GPU_OT_ahead(OnJob, Operator):
+class MULTI_GPU_OT_ahead(_Order, Operator):
     bl_idname = "multi_gpu.ahead"
     bl_label = "Move Ahead in Line"
     bl_description = "Move this job one place to the front of those that wait for the GPUs"
+    wish = Wish.AHEAD
     nothing = "No job waits in line"
 
     @staticmethod
@@ -131,28 +136,22 @@ class MULTI_GPU_OT_ahead(OnJob, Operator):
             return f"{seen.name} is the next in line already"
         return _not_waiting(seen)
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.AHEAD)
-        return ""
 
-
-class MULTI_GPU_OT_share(OnJob, Operator):
+class MULTI_GPU_OT_share(_Order, Operator):
     bl_idname = "multi_gpu.share"
     bl_label = "Share GPUs"
     bl_description = "Wait no longer: render on the same GPUs as the other job. Both become slower and need the memory"
+    wish = Wish.SHARE
+    says = "{name} shares the GPUs"
     nothing = "No job waits in line"
     why_not = staticmethod(_not_waiting)
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.SHARE)
-        return f"{seen.name} shares the GPUs"
 
-
-class MULTI_GPU_OT_then(OnJob, Operator):
+class MULTI_GPU_OT_then(_Order, Operator):
     bl_idname = "multi_gpu.then"
     bl_label = "When Finished"
     bl_description = "What this computer does when the job has ended"
-    nothing = "No job is running"
+    wish = Wish.THEN
 
     action: EnumProperty(name="When Finished", items=THENS, options={"SKIP_SAVE"})
 
@@ -160,25 +159,22 @@ class MULTI_GPU_OT_then(OnJob, Operator):
     def why_not(seen: JobSeen) -> str:
         return f"{seen.name} is not running" if seen.state in rules.AT_REST else ""
 
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.THEN, self.action.lower().replace("_", "-"))
-        return ""
+    def value(self) -> str:
+        return self.action.lower().replace("_", "-")
 
 
-class MULTI_GPU_OT_stay(OnJob, Operator):
+class MULTI_GPU_OT_stay(_Order, Operator):
     bl_idname = "multi_gpu.stay"
     bl_label = "Stay Awake"
     bl_description = "Do not sleep or shut down after the render"
+    wish = Wish.STAY
+    says = "This computer stays awake"
     nothing = "This computer is not about to sleep or shut down"
 
     @staticmethod
     def why_not(seen: JobSeen) -> str:
         counting = seen.running and seen.snapshot is not None and seen.snapshot.then_at > 0
         return "" if counting else MULTI_GPU_OT_stay.nothing
-
-    def act(self, _context: Context, seen: JobSeen) -> str:
-        job.ask(Path(seen.folder), Wish.STAY)
-        return "This computer stays awake"
 
 
 class MULTI_GPU_OT_release_claims(OnJob, Operator):

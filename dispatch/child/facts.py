@@ -8,6 +8,7 @@ Gathers; decides nothing. `preflight` makes sentences of it. In the artist's own
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..protocol import Inspect, Inspected, SceneFacts, SideOutput
@@ -39,7 +40,7 @@ def of_scene(chosen: Any, *, output: str, sequence: bool, runs_scripts: bool) ->
         runs_scripts: Whether the file's scripts run in the children.
     """
     template = paths.placed(output or chosen.render.filepath)
-    movie = formats.movie_path(chosen, template)
+    movie = formats.movie_path_with(chosen, template)
     template = formats.pictures_template(chosen, template) if sequence else template
     with formats.pictures(chosen, sequence):
         return _facts(chosen, template, movie, runs_scripts)
@@ -50,13 +51,15 @@ def load_warnings(chosen: Any) -> tuple[str, ...]:
     return tuple(word for word in (scene.age_warning(), _broken_drivers(), *_cameras(chosen)) if word)
 
 
-def _facts(chosen: Any, template: str, movie: str, runs: bool) -> SceneFacts:
+def of_memory(chosen: Any, template: str) -> SceneFacts:
+    """Return what memory tells at once: nothing is written to and no file is looked at, so it is fit for ``draw()``.
+
+    Left out: names of pictures, the movie, files on the disk, simulations, drivers, and what scripts are allowed.
+    """
     import bpy
 
     render = chosen.render
-    first, last, unknown = _paths(chosen, template)
     width, height = views.size(chosen)
-    external = files.external()
     camera = views.camera_at(chosen, chosen.frame_start)
     return SceneFacts(
         scene=chosen.name,
@@ -69,11 +72,10 @@ def _facts(chosen: Any, template: str, movie: str, runs: bool) -> SceneFacts:
         height=height,
         output=template if paths.is_relative(template) else paths.absolute_template(template),
         output_is_relative=paths.is_relative(template),
-        first_path=first,
-        last_path=last,
+        first_path="",
+        last_path="",
         file_format=render.image_settings.file_format,
         is_movie=render.is_movie_format,
-        movie_path=movie,
         views=views.suffixes(chosen),
         use_overwrite=render.use_overwrite,
         use_placeholder=render.use_placeholder,
@@ -81,14 +83,25 @@ def _facts(chosen: Any, template: str, movie: str, runs: bool) -> SceneFacts:
         needs_camera=views.needs_camera(chosen),
         view_layers=tuple(layer.name for layer in chosen.view_layers if layer.use),
         side_outputs=tuple(SideOutput(node.name, nodes.target(node)) for node in nodes.file_outputs(chosen)),
+        unpacked_paint=files.unsaved_paint(),
+        handlers=handlers.others(),
+        gpu_compositor=nodes.compositor_tree(chosen) is not None and render.compositor_device == "GPU",
+    )
+
+
+def _facts(chosen: Any, template: str, movie: str, runs: bool) -> SceneFacts:
+    first, last, unknown = _paths(chosen, template)
+    external = files.external()
+    return replace(
+        of_memory(chosen, template),
+        first_path=first,
+        last_path=last,
+        movie_path=movie,
         missing_libraries=external.missing_libraries,
         missing_images=external.missing,
-        unpacked_paint=files.unsaved_paint(),
         unbaked=simulations.unbaked(chosen),
-        handlers=handlers.others(),
         scripts_blocked=not runs and _has_scripts(),
         autoexec=runs,
-        gpu_compositor=nodes.compositor_tree(chosen) is not None and render.compositor_device == "GPU",
         external=external.files,
         bad_template=unknown,
         warnings=load_warnings(chosen),

@@ -2,7 +2,7 @@
 """What a scene that writes a movie writes: the movie's own name, and the pictures that are rendered instead of it.
 
 Owns the change from movie to pictures and back: what it changes it also gives back, to the last setting. In the
-artist's own session only `pictures_template` is used, which changes nothing.
+artist's own session only `movie_path` and `pictures_template` are used, which change nothing.
 """
 
 from __future__ import annotations
@@ -24,20 +24,25 @@ MOVIE_ENDINGS = frozenset(
 _KINDS = ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM")
 
 
-def movie_path(scene: Any, template: str) -> str:
+def movie_path(scene: Any) -> str:
     """Return where this Blender would write the movie of the whole range; empty where it writes no single movie."""
-    render = scene.render
-    if not render.is_movie_format or views.suffixes(scene):
+    if not scene.render.is_movie_format or views.suffixes(scene):
         return ""
-    saved = render.filepath
-    render.filepath = template
     try:
-        folder, name = paths.split(paths.absolute(render.frame_path(frame=scene.frame_start)))
+        folder, name = paths.split(paths.absolute(scene.render.frame_path(frame=scene.frame_start)))
     except RuntimeError:
         return ""  # a variable that it does not know: preflight says so of the pictures' names
-    finally:
-        render.filepath = saved
     return paths.join(folder, views.with_suffix(name, views.first_suffix(scene)))
+
+
+def movie_path_with(scene: Any, template: str) -> str:
+    """Return `movie_path` with another output template, which the scene has only for a moment."""
+    saved = scene.render.filepath
+    scene.render.filepath = template
+    try:
+        return movie_path(scene)
+    finally:
+        scene.render.filepath = saved
 
 
 def pictures_template(scene: Any, template: str) -> str:
