@@ -76,6 +76,8 @@ def blender(pytestconfig: pytest.Config) -> str:
 def package(blender: str) -> Path:
     """The zip, built by this application."""
     environment = {**os.environ, "BLENDER": blender}
+    # First, and not judged below: what pip says of this machine's package indexes is no warning of Blender's.
+    subprocess.run(["sh", "tools/wheels.sh"], cwd=ROOT, check=True, timeout=240)
     for step in ("validate", "zip", "validate"):
         argv = ["sh", "tools/extension.sh", step]
         done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
