@@ -14,9 +14,10 @@ from pathlib import Path
 from . import blenders, frames, inspection, job, report, wording
 from . import devices as known
 from .audit import Audit
+from .gauges import CardSample
 from .model import SCHEMA, Backend, Device, DispatchError
 from .snapshot import Snapshot
-from .telemetry import CardSample, Telemetry
+from .telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)

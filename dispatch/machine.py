@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable
 from . import events
 from .assignment import Assignment
 from .blame import Blame
-from .events import Command, End, Event, Kill, Record, Recover, Send, Tell
+from .course import Course
+from .events import Command, Event, Kill, Record, Recover, Send, Tell
 from .hearing import Hearing
 from .ledger import Ledger, TaskState
 from .model import Fault, Layout, Limits, Outcome
@@ -62,9 +63,8 @@ class Machine:
         self.outcome: Outcome | None = None
         self.blame = Blame(self, retries)
         self._hearing = Hearing(self)
-        self._assignment = Assignment(self)
+        self._course = Course(self, Assignment(self))
         self.ever_ready = False
-        self._closing = False
         self._told: set[str] = set()
         self.last_gain = 0.0
         self._out: list[Command] = []
@@ -98,7 +98,7 @@ class Machine:
                 self.paused = False
             case events.LayoutChosen():
                 self._on_layout(event)
-        self._go_on(event.at)
+        self._course.go_on(event.at)
         commands, self._out = self._out, []
         return commands
 
@@ -216,57 +216,6 @@ class Machine:
             self.command(Send(worker.id, Leave()))
         elif worker.state in AT_WORK:
             self.dismiss_now(at, worker)
-
-    # --- what follows from the state, after every event ---------------------------------------------------------
-
-    def _go_on(self, at: float) -> None:
-        if not self.started:
-            return
-        if not (self._closing or self.stopping):
-            if not self.paused:
-                self._assignment.hand_out(at)
-            self._closing = self.ledger.settled() if self.paused else self._nothing_left(at)
-            if self._closing:
-                for worker in list(self.workers.values()):
-                    self.dismiss(at, worker)
-            elif not self.paused:
-                self._assignment.spawn(at)
-        if (self._closing or self.stopping) and not self._alive() and not self.recovering:
-            self._end()
-
-    def _alive(self) -> bool:
-        """Whether any worker can still do something, if only end."""
-        return any(w.state is not WorkerState.UNKILLABLE for w in self.workers.values())
-
-    def _nothing_left(self, at: float) -> bool:
-        if self.ledger.settled():
-            return True
-        if not self.open_slots() and not self._alive() and not self.recovering:
-            return True
-        return self._only_foreign_claims_left(at)
-
-    def _only_foreign_claims_left(self, at: float) -> bool:
-        """Claims of a plain Blender that do not move cannot be waited for without end; claims with an owner can."""
-        if self.ledger.waiting() or self.ledger.counts[TaskState.OUT] or not self.ledger.elsewhere:
-            return False
-        owned = any(t.elsewhere for t in self.ledger.trouble.values())
-        return not owned and at - self.last_gain > self.limits.foreign
-
-    def _end(self) -> None:
-        done = self.ledger.counts[TaskState.DONE]
-        if done == self.ledger.count:
-            self.outcome = Outcome.COMPLETE
-        elif self.stopping:
-            self.outcome = Outcome.STOPPED
-        elif not self.ever_ready and done == self.found:
-            self.outcome = Outcome.IMPOSSIBLE
-        else:
-            self.outcome = Outcome.INCOMPLETE
-        closed = [r.closed for r in self.slots.values() if r.closed]
-        if not self.stopping and self.ledger.counts[TaskState.WAITING] and len(closed) == len(self.slots):
-            why = f"No worker is left to render the rest ({closed[-1]})"
-            self.tell("error", f"{why}: see what the worker's log says, mend it, and resume the job.")
-        self.command(End(self.outcome))
 
     # --- small words --------------------------------------------------------------------------------------------
 

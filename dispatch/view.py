@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from .gauges import Sample
 from .leases import HeldBy
 from .ledger import TaskState
 from .machine import Machine
 from .model import Device, Job, Outcome, Then
 from .roster import Worker, WorkerState
 from .snapshot import DeviceView, Message, Snapshot, WorkerView
-from .telemetry import Sample
 
 
 @dataclass(slots=True)

@@ -17,11 +17,12 @@ from datetime import datetime
 from pathlib import Path
 
 from . import job, view, wording
+from .gauges import Sample
 from .journal import Journal
 from .machine import Machine
 from .model import Job, Outcome
 from .snapshot import Message, Snapshot
-from .telemetry import Sample, Telemetry
+from .telemetry import Telemetry
 from .view import Beside
 
 LOOK = 2.0

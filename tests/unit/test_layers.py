@@ -28,6 +28,8 @@ PURE = frozenset(
         "blame",
         "pace",
         "assignment",
+        "course",
+        "gauges",
         "hearing",
         "layout",
         "frames",

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from dispatch.devices import NvmlDevice
-from dispatch.telemetry import CardSample, ProcessSample, Sample, Telemetry
+from dispatch.gauges import CardSample, ProcessSample, Sample
+from dispatch.telemetry import Telemetry
 
 
 class NVMLError(Exception):
