@@ -43,7 +43,11 @@ class Assignment:
 
     def hand_out(self, at: float) -> None:
         """Give each worker that has room its next task; whoever has none comes first."""
-        ready = [w for w in self._machine.workers.values() if w.state is WorkerState.READY and len(w.hand) < AHEAD]
+        ready = [
+            w
+            for w in self._machine.workers.values()
+            if w.state is WorkerState.READY and len(w.hand) < AHEAD and not w.slot.resting
+        ]
         for worker in ready:
             if not worker.hand:
                 self._hand(at, worker)

@@ -21,6 +21,7 @@ from .events import (
     Command,
     End,
     Event,
+    Gauged,
     Hand,
     Kill,
     Load,
@@ -198,6 +199,8 @@ class Dispatcher:
         now = time.monotonic()
         if now >= self._next_look:
             yield from wishes.take(self._folder, now, self._line, self._voice, self._write)
+            if sample := self._voice.gauged():
+                yield Gauged(now, sample)
             yield TimePassed(now, self._late + now - self._next_look)
 
     def _handle(self, *events: Event) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .gauges import Sample
 from .model import Fault, Layout, Outcome, Picture, Slot
 from .protocol import Report, Request
 
@@ -65,6 +66,14 @@ class TimePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class Gauged:
+    """Telemetry has looked at the machine."""
+
+    at: float
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     at: float
     now: bool = False
@@ -99,6 +108,7 @@ Event = (
     | PauseAsked
     | GoOnAsked
     | LayoutChosen
+    | Gauged
 )
 
 

@@ -149,6 +149,8 @@ class Hearing:
         attempt.pictures = report.pictures
         worker.since = at
         self._machine.pace.rendered(at - attempt.begun_at)
+        devices = [device.id for device in worker.slot.slot.devices]
+        self._machine.timing.rendered(worker.id, devices, report.phases, sum(p.size for p in report.pictures))
         for warning in report.warnings:
             self._machine.tell("warning", warning, once=True)
         self._machine.record(
@@ -159,6 +161,7 @@ class Hearing:
             pictures=report.pictures,
             phases=report.phases,
             memory=report.memory,
+            seconds=round(at - attempt.begun_at, 3),
         )
         self._machine.command(Send(worker.id, Commit(attempt.id)))
 

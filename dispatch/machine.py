@@ -26,7 +26,9 @@ from .pace import Pace
 from .protocol import (
     Leave,
 )
+from .readings import Readings
 from .roster import AT_WORK, Attempt, SlotRecord, Worker, WorkerState, patience
+from .timing import Timing
 
 
 class Machine:
@@ -49,6 +51,8 @@ class Machine:
         self.label = label
         self.ledger = Ledger(tasks, done)
         self.pace = Pace()
+        self.timing = Timing()
+        self.readings = Readings()
         self.slots = {slot.name: SlotRecord(slot) for slot in slots}
         self.workers: dict[int, Worker] = {}
         self.recovering: dict[int, dict[int, Attempt]] = {}
@@ -98,6 +102,8 @@ class Machine:
                 self.paused = False
             case events.LayoutChosen():
                 self._on_layout(event)
+            case events.Gauged():
+                self.readings.add(event.at, event.sample)
         self._course.go_on(event.at)
         commands, self._out = self._out, []
         return commands
@@ -113,6 +119,7 @@ class Machine:
         if worker.slot.worker is worker:
             worker.slot.worker = None
         self.pace.forget(worker.id)
+        self.timing.forget(worker.id)
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
         self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
         if not asked_to_go and not worker.dismissed:

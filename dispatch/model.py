@@ -162,7 +162,9 @@ class Phases:
     render: float = 0.0
     """Samples, denoising and compositing: until the picture is finished."""
     write: float = 0.0
-    """Encoding and writing the temporary file."""
+    """Writing the temporary file; the next frame waits for it."""
+    carry: float = 0.0
+    """What is done with the file while the next frame renders: packing, checking, hashing. Not part of ``total``."""
 
     @property
     def total(self) -> float:

@@ -74,6 +74,8 @@ class SlotRecord:
     deaths: float = 0.0
     """Blame for workers that ended without finishing a task, in a row (`faults.Rule.slot`)."""
     not_before: float = 0.0
+    resting: bool = False
+    """Its worker stays, but gets no more tasks for now: Auto compares layouts."""
     closed: str = ""
     """Why no worker is started here any more; empty: open."""
 

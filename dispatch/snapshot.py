@@ -96,6 +96,12 @@ class Snapshot:
     frames_per_second: float = 0.0
     """Over the last minute or so; 0 while unknown."""
     seconds_left: float | None = None
+    seconds_left_range: tuple[float, float] | None = None
+    """Least and most, right 8 times of 10, where frames differ in cost; None: ``seconds_left`` says it all."""
+    bottleneck: str = ""
+    """One sentence: what keeps the job from being faster; empty while unknown."""
+    auto: str = ""
+    """One sentence: what Auto decided last, with its figures; empty: it has not, or the strategy is another."""
     elapsed: float = 0.0
     """Seconds since this run of the dispatcher started."""
     output: str = ""

@@ -57,6 +57,7 @@ class Voice:
         self._messages: deque[Message] = deque(maxlen=KEPT_MESSAGES)
         self._notes: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._sample: Sample | None = None
+        self._fresh: Sample | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="telemetry", daemon=True)
         self._thread.start()
@@ -76,6 +77,11 @@ class Voice:
         with contextlib.suppress(queue.Empty):
             while True:
                 self.tell(*self._notes.get_nowait())
+
+    def gauged(self) -> Sample | None:
+        """Return what telemetry saw since the last call, None where it has not looked again."""
+        sample, self._fresh = self._fresh, None
+        return sample
 
     def show(self, machine: Machine) -> None:
         """Replace the snapshot and hand it to the listener."""
@@ -118,5 +124,5 @@ class Voice:
         """On a thread of its own: a driver in trouble takes seconds to answer."""
         telemetry = Telemetry()
         while not self._over.wait(LOOK):
-            self._sample = telemetry.sample(self._pids())
+            self._sample = self._fresh = telemetry.sample(self._pids())
         telemetry.close()

@@ -30,6 +30,8 @@ PURE = frozenset(
         "assignment",
         "course",
         "gauges",
+        "readings",
+        "timing",
         "hearing",
         "layout",
         "frames",
