@@ -86,7 +86,7 @@ tell(session.trouble)
 
 
 def test_file_load_and_undo_in_the_middle_of_a_job_change_nothing_for_it(installed, jobs, tmp_path):
-    folder = make_job(jobs, seconds=0.2, frames="1-30")
+    folder = make_job(jobs, seconds=0.2, frames="1-3000")
     told = installed.run(
         ATTACHED
         + """
