@@ -64,5 +64,6 @@ format: ready
 	.venv/bin/ruff format .
 
 clean:
+	rm -f dispatch/assets/plotly.* dispatch/assets/.plotly
 	rm -rf .venv .venvs $(DEMO) $(DEMO).log build dist wheels .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

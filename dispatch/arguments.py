@@ -148,6 +148,8 @@ def _parser(program: str) -> Parser:
 
     _render(commands.add_parser("render", help="render a .blend; ends when the job has ended", epilog=EXIT_WORDS))
 
+    _measure(commands.add_parser("measure", help="measure ways to render a .blend here; ends in a recommendation"))
+
     status = _on_job(commands, "status", "list the jobs, or show one", optional=True)
     status.add_argument("--json", action="store_true", help="one JSON object")
     stop = _on_job(commands, "stop", "stop a job after its current frames, or at once")
@@ -158,6 +160,9 @@ def _parser(program: str) -> Parser:
     release = _on_job(commands, "release", "remove empty placeholders of other programs among a job's missing frames")
     release.add_argument("--older-than", metavar="MINUTES", type=_number(0, float), default=10.0,
                          help="leave younger ones: somebody may be rendering there; default: 10")  # fmt: skip
+    report = _on_job(commands, "report", "write the report of a job or a measurement: one HTML file")
+    report.add_argument("-o", "--output", metavar="FILE.html", default="", help="default: report.html in its folder")
+    report.add_argument("--open", action="store_true", help="show it in the browser")
     run = commands.add_parser("run", help="the dispatcher itself, on a prepared job folder")
     run.add_argument("job", metavar="JOBDIR", help="the job's folder")
     _jobs_dir(run)
@@ -218,6 +223,22 @@ def _render(parser: Parser) -> None:
                      help="take over claims that no living dispatcher holds when they are older; 0: never")  # fmt: skip
     _jobs_dir(how)
     _display_options(parser)
+
+
+def _measure(parser: Parser) -> None:
+    _render(parser)
+    how = parser.add_argument_group("measuring", "FILE.blend may be the folder of a measurement that was prepared.")
+    how.add_argument("--minutes", metavar="M", type=_number(0.1, float), default=10.0,
+                     help="about how long it may take; default: 10")  # fmt: skip
+    how.add_argument("--quick", action="store_true", help="two rounds, three minutes")
+    how.add_argument("--repeats", metavar="N", type=_number(1), default=3, help="rounds; default: 3")
+    how.add_argument("--frames-per-point", metavar="N", type=_number(0), default=0,
+                     help="frames of each run, all workers together; default: as many as the time allows")  # fmt: skip
+    how.add_argument("--work-per-frame", action="store_true",
+                     help="also with fewer and more samples and pixels: where combined and instances cross")  # fmt: skip
+    how.add_argument("--seed", metavar="N", type=_number(0), default=0, help="of the order of the runs")
+    how.add_argument("--report", metavar="FILE.html", default="", help="write the report too")
+    how.add_argument("--render", action="store_true", help="go on to render the file in the recommended way")
 
 
 def _program_options(parser: argparse._ActionsContainer) -> None:

@@ -22,6 +22,8 @@ class Audit:
     doubled: int
     """Frames put in place twice by this job, or rendered although another program was faster."""
     retried: int
+    again: int
+    """Frames rendered again on purpose: persistent data had made them wrong."""
     given_up: tuple[int, ...]
     """Frame numbers."""
     missing: tuple[int, ...]
@@ -53,6 +55,7 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
         complete=len(good),
         doubled=doubled,
         retried=retried,
+        again=len(past.renewed),
         given_up=given_up,
         missing=missing,
         fewer_files=tuple(sorted(numbers[t] for t, made in past.in_place.items() if len(made) < files)),
@@ -61,6 +64,7 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
             total=len(numbers),
             doubled=doubled,
             retried=retried,
+            again=len(past.renewed),
             given_up=len(given_up),
             claimed_elsewhere=elsewhere,
             missing=len(missing),

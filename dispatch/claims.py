@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import owners, pictures, records
-from .holding import Claim, TakenOver
+from .holding import Claim, TakenOver, stamp
 from .model import Picture
 from .records import Record
 from .working_folder import CannotWrite, WorkingFolder, cannot_write, create_new, make_fresh_folder, remove, remove_tree
@@ -71,6 +71,7 @@ def claim(
     overwrite: bool,
     expected_size: tuple[int, int] | None = None,
     release_after: float = 0.0,
+    again: bool = False,
 ) -> Claim | AlreadyThere | Taken:
     """Claim the files of one task, all or none. The owner must have joined their folders.
 
@@ -81,25 +82,25 @@ def claim(
         expected_size: Width and height in pixels that the pictures will have.
         release_after: Foreign placeholders that are older than so many seconds are removed and the file claimed; 0:
             never.
+        again: The pictures that are there are our own and no good: they are claimed to be replaced, and stay until
+            then.
 
     Raises:
         TakenOver: our owner file is not there (any more): `owners.beat` joins again.
         CannotWrite: the file system refuses, or a final name is a folder; nothing is left behind.
     """
     while True:
-        got = _claim_once(finals, owner_id, attempt, overwrite, expected_size)
+        got = _claim_once(Claim(tuple(finals), owner_id, attempt, overwrite, again=again), expected_size)
         if not isinstance(got, Taken) or got.owner or not release_after:
             return got
         if not release_foreign(Path(got.path), owner_id, release_after):
             return got
 
 
-def _claim_once(
-    finals: Sequence[Path], owner_id: str, attempt: int, overwrite: bool, expected_size: tuple[int, int] | None
-) -> Claim | AlreadyThere | Taken:
-    if not overwrite and (there := _already_there(finals, expected_size)):
+def _claim_once(mine: Claim, expected_size: tuple[int, int] | None) -> Claim | AlreadyThere | Taken:
+    """``mine`` holds nothing yet; it is what is returned where all of it is claimed."""
+    if not (mine.overwrite or mine.again) and (there := _already_there(mine.finals, expected_size)):
         return there
-    mine = Claim(tuple(finals), owner_id, attempt, overwrite)
     try:
         for final in mine.finals:
             if (taken := _take(mine, final)) is not None:
@@ -114,7 +115,7 @@ def _claim_once(
     if len(mine.kept) == len(mine.finals):
         # Somebody put the last of them in place between our two looks.
         mine.release()
-        return _claim_once(finals, owner_id, attempt, overwrite, expected_size)
+        return _claim_once(Claim(mine.finals, mine.owner_id, mine.attempt, mine.overwrite), expected_size)
     return mine
 
 
@@ -238,9 +239,12 @@ def _hold(mine: Claim, final: Path, found: _Found | None) -> bool:
             return False
         mine.placeholders.append(final)
         return True
+    seen = stamp(final)
     if _look(final) != found:
         return False
-    if pictures.is_whole(final):
+    if mine.again:
+        mine.outdated[final] = seen
+    elif pictures.is_whole(final):
         mine.kept += (final,)
     else:
         mine.replaces += (final,)

@@ -21,7 +21,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from . import arguments, dispatcher, display, host, interrupts, job, listing, release, wording
+from . import (
+    arguments,
+    dispatcher,
+    display,
+    host,
+    interrupts,
+    job,
+    listing,
+    measure,
+    measure_command,
+    release,
+    report_page,
+    wording,
+)
 from . import audit as auditing
 from .arguments import PROGRAM
 from .codec import to_json
@@ -73,6 +86,11 @@ def _render(given: argparse.Namespace) -> int:
         folder = job.create(prepared.job, root, prepared.config)
         shown.created(prepared.job.id, str(folder), prepared.job.output)
         return _dispatch(folder, shown, given.program)
+
+
+def _measure(given: argparse.Namespace) -> int:
+    status = measure_command.run(given, _print)
+    return _render(given) if given.render and status == 0 else status
 
 
 def _resume(given: argparse.Namespace) -> int:
@@ -158,14 +176,28 @@ def _release(given: argparse.Namespace) -> int:
     return 0
 
 
+def _report(given: argparse.Namespace) -> int:
+    folder = Path(given.job).absolute()
+    if not (folder / measure.NAME).is_file():
+        known = measure.folders(measure.root(given.jobs_dir))
+        fitting = [place for place in known if place.name == given.job]
+        folder = fitting[0] if fitting else job.find(given.job, job.jobs_folder(given.jobs_dir))
+    path = report_page.write(folder, Path(given.output).absolute() if given.output else None)
+    opened = given.open and report_page.show(path)
+    _print(f"{path}{'' if opened or not given.open else ' (no browser was found)'}")
+    return 0
+
+
 _COMMANDS = {
     "devices": _devices,
     "render": _render,
+    "measure": _measure,
     "status": _status,
     "stop": _stop,
     "resume": _resume,
     "audit": _audit,
     "release": _release,
+    "report": _report,
     "run": _run,
 }
 

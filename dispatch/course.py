@@ -31,6 +31,7 @@ class Course:
             return
         if not (self._closing or machine.stopping):
             if not machine.paused:
+                machine.checks.go_on(at, self._assignment.number)
                 self._assignment.hand_out(at)
             self._closing = machine.ledger.settled() if machine.paused else self._nothing_left(at)
             if self._closing:
@@ -39,7 +40,7 @@ class Course:
             elif not machine.paused:
                 self._assignment.spawn(at)
         if (self._closing or machine.stopping) and not self._alive() and not machine.recovering:
-            self._end()
+            self._end(at)
 
     def _alive(self) -> bool:
         """Whether any worker can still do something, if only end."""
@@ -48,7 +49,7 @@ class Course:
     def _nothing_left(self, at: float) -> bool:
         machine = self._machine
         if machine.ledger.settled():
-            return True
+            return not machine.checks.pending()
         if not machine.open_slots() and not self._alive() and not machine.recovering:
             return True
         return self._only_foreign_claims_left(at)
@@ -61,7 +62,7 @@ class Course:
         owned = any(t.elsewhere for t in ledger.trouble.values())
         return not owned and at - self._machine.last_gain > self._machine.limits.foreign
 
-    def _end(self) -> None:
+    def _end(self, at: float) -> None:
         machine = self._machine
         done = machine.ledger.counts[TaskState.DONE]
         if done == machine.ledger.count:
@@ -76,4 +77,5 @@ class Course:
         if not machine.stopping and machine.ledger.counts[TaskState.WAITING] and len(closed) == len(machine.slots):
             why = f"No worker is left to render the rest ({closed[-1]})"
             machine.tell("error", f"{why}: see what the worker's log says, mend it, and resume the job.")
+        machine.verdict.end(at)
         machine.command(End(machine.outcome))

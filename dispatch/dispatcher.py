@@ -19,6 +19,7 @@ from .changes import Changes
 from .disk import Disk
 from .events import (
     Command,
+    Compare,
     End,
     Event,
     Gauged,
@@ -37,26 +38,22 @@ from .events import (
     WorkerEnded,
     WorkerSaid,
 )
+from .folder_there import FolderThere
 from .journal import Journal, JournalFull
+from .kernels_known import KernelsKnown
 from .line import InLine
 from .machine import Machine
-from .model import DispatchError, Fault, Job, Outcome, Slot
+from .model import Fault, Job, Outcome, Slot
 from .movie import MovieMaker
 from .owners import Owner
 from .presence import Presence
 from .process import Ended, Said, new_inbox
 from .protocol import FolderNoted, Rendered
-from .staff import Staff, not_started, slots
+from .staff import Staff, given, not_started, slots
 from .voice import Listener, Voice
 
 TICK = 0.25
 """Seconds between looks at the clock, the wishes and the snapshot."""
-
-FOLDER_GONE = 5.0
-"""Seconds without a job folder until the job ends: nobody could see or stop it any more."""
-
-DISK_GONE = 120.0
-"""The same where the folder of all jobs is gone too: a disk or server that is away for a moment."""
 
 BATCH = 256
 """Reports taken at once: they share one sync of the journal."""
@@ -86,23 +83,23 @@ class Dispatcher:
         self._job = task
         self._folder = folder
         self._journal = record
-        self._owner = Owner.new(task.id)
+        owner = self._owner = Owner.new(task.id)
         self._inbox = new_inbox()
-        self._next_look = self._there = time.monotonic()
+        self._there = FolderThere(folder)
+        self._next_look = time.monotonic()
         self._late = 0.0
         past = history.read(folder / "journal.jsonl")
         recovery.end_leftovers(past)
         self._staff = Staff(task, folder, self._owner.id, self._inbox, entry)
         self._changes = Changes(task)
         self._disk = Disk()
+        self._kernels = KernelsKnown(task)
         self._awake = host.KeepAwake(f"rendering {task.name}")
         self._line = InLine(task)
         self._frames = frames.arrange(frames.parse(task.frames), task.order)
         self._voice = Voice(task, folder, record, self._frames, self._staff.pids, listener)
         self._presence = Presence(self._owner, task.limits.heartbeat, past.owners, self._voice.note)
-        self._write(
-            "opened", owner=self._owner.id, boot=self._owner.boot, pid=os.getpid(), start=self._owner.start_time
-        )
+        self._write("opened", owner=owner.id, boot=owner.boot, pid=os.getpid(), start=owner.start_time)
         done = recovery.settle(past, self._write)
         self._machine = Machine(
             len(self._frames),
@@ -112,8 +109,12 @@ class Dispatcher:
             gigabytes=task.blend_size / 1e9,
             done=done,
             label=lambda number: f"frame {self._frames[number]}",
+            belief=recovery.belief(task, past),
+            given=given(task),
+            kernels=self._kernels.kernels(),
         )
         self._machine.last_picture = history.last_picture(past)
+        self._machine.gather = task.gather
         for known in past.folders:
             self._presence.join(known)
             self._machine.know_folder(known)
@@ -162,6 +163,7 @@ class Dispatcher:
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""
         list(job.take_wishes(self._folder))  # what came too late must not stop the next run
+        self._kernels.keep(self._machine.kernels)
         self._voice.close()
         self._staff.close(self._job.limits.die)
         self._presence.leave()
@@ -229,10 +231,10 @@ class Dispatcher:
         match command:
             case Spawn(worker, slot):
                 return self._spawn(worker, slot)
-            case Load(worker, slot):
-                self._staff.configure(worker, slot)
-            case Hand(worker, task, attempt):
-                self._staff.hand(worker, attempt, self._frames[task])
+            case Load(worker, slot, persistent):
+                self._staff.configure(worker, slot, persistent)
+            case Hand() | Compare():
+                self._staff.hand(command, self._frames[command.task])
             case Send(worker, request):
                 if isinstance(request, FolderNoted):
                     self._presence.join(request.folder)
@@ -265,19 +267,13 @@ class Dispatcher:
         now = time.monotonic()
         if now >= self._next_look:
             self._late, self._next_look = now - self._next_look, now + TICK
-            self._mind_folder(now)
+            self._there.mind(now)
             self._voice.tell_notes()
             self._show()
 
-    def _mind_folder(self, now: float) -> None:
-        # No method of Path: some raise where a server answers with an error.
-        if os.path.isdir(self._folder):  # noqa: PTH112
-            self._there = now
-        elif now - self._there > (FOLDER_GONE if os.path.isdir(self._folder.parent) else DISK_GONE):  # noqa: PTH112
-            raise DispatchError(f"The folder of job {self._folder.name} was removed, which ends the job.")
-
     def _show(self) -> None:
         self._sync()
+        self._kernels.keep(self._machine.kernels)
         self._voice.show(self._machine)
 
     def _write(self, what: str, **facts: object) -> None:
@@ -295,5 +291,5 @@ class Dispatcher:
                     self._voice.tell("error", str(error))
                     told = True
                 self._voice.show(self._machine)
-                self._mind_folder(time.monotonic())
+                self._there.mind(time.monotonic())
                 time.sleep(1.0)

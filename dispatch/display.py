@@ -120,6 +120,8 @@ class Plain(Quiet):
         if snapshot.outcome is None and self._due(snapshot):
             self._stream.line(report.overall(snapshot))
             if self._verbose:
+                for sentence in report.reasons(snapshot):
+                    self._stream.line(f"  {sentence}")
                 for worker in report.alive(snapshot.workers):
                     self._stream.line(f"  {report.worker_line(worker)}")
             self._shown = snapshot

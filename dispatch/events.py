@@ -127,6 +127,8 @@ class Load:
 
     worker: int
     slot: Slot
+    persistent: bool = True
+    """False: persistent data is off, whatever the job says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,18 @@ class Hand:
     worker: int
     task: int
     attempt: int
+    again: bool = False
+    """Its picture in place is to be replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Have the worker render a finished task again and compare: send it its `protocol.Check`."""
+
+    worker: int
+    task: int
+    attempt: int
+    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +200,4 @@ class End:
     outcome: Outcome
 
 
-Command = Spawn | Load | Hand | Send | Kill | Recover | Record | Tell | End
+Command = Spawn | Load | Hand | Compare | Send | Kill | Recover | Record | Tell | End

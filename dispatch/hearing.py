@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import lanes
 from .events import Load, Send, WorkerSaid
 from .model import Fault
 from .protocol import (
     VERSION,
     Begun,
     Broken,
+    Checked,
     Commit,
     Committed,
     Discard,
@@ -63,6 +65,8 @@ class Hearing:
                 self._machine.kill(at, worker, report.fault, report.words)
             case Left():
                 self._on_left(at, worker, report)
+            case Checked() | Progressed() | Failed() if report.attempt == worker.check:
+                self._on_check(at, worker, report)
             case Begun() | Progressed() | Rendered() | Committed() | Skipped() | Failed():
                 attempt = worker.hand.get(report.attempt)
                 if attempt is not None:
@@ -80,13 +84,15 @@ class Hearing:
             self._machine.kill(at, worker, Fault.CANNOT_START, words)
             return
         worker.state, worker.since = WorkerState.LOADING, at
-        self._machine.command(Load(worker.id, worker.slot.slot))
+        self._machine.command(Load(worker.id, worker.slot.slot, self._machine.trust.configured(worker)))
 
     def _on_loaded(self, at: float, worker: Worker, loaded: Loaded) -> None:
         if worker.state is not WorkerState.LOADING or not self._right_devices(at, worker, loaded.devices):
             return
         worker.state, worker.since = WorkerState.READY, at
+        self._machine.costs.loaded(at - worker.born)
         self._machine.ever_ready = True
+        self._machine.checks.loaded(at, worker)
         for warning in loaded.warnings:
             self._machine.tell("warning", warning, once=True)
 
@@ -114,6 +120,13 @@ class Hearing:
             self._machine.record("folder", folder=folder)
         self._machine.command(Send(worker.id, FolderNoted(folder)))
 
+    def _on_check(self, at: float, worker: Worker, report: Checked | Progressed | Failed) -> None:
+        worker.since = at
+        if isinstance(report, Checked):
+            self._machine.checks.checked(at, worker, report)
+        elif isinstance(report, Failed):
+            self._machine.checks.failed(at, worker, report.words)
+
     def _on_attempt(
         self,
         at: float,
@@ -123,11 +136,14 @@ class Hearing:
     ) -> None:
         match report:
             case Begun():
+                if not attempt.begun:
+                    self._machine.trust.begun(worker, attempt)
                 attempt.begun, attempt.begun_at, worker.since = True, at, at
             case Progressed():
                 if report.sample != attempt.sample:
                     worker.since = at  # a frame may take hours: as long as samples come, it lives
                 attempt.sample, attempt.samples = report.sample, report.samples
+                self._machine.kernels.sampled(worker.id)
             case Rendered() if attempt.pictures is None:
                 self._on_rendered(at, worker, attempt, report)
             case Committed() if attempt.pictures is not None:
@@ -137,6 +153,7 @@ class Hearing:
             case Failed():
                 del worker.hand[attempt.id]
                 worker.since = at
+                self._machine.kernels.gone(worker.id)
                 self._machine.blame.attempt_failed(at, worker, attempt, report.fault, report.words)
             case _:
                 pass  # doubled, or out of turn
@@ -146,11 +163,15 @@ class Hearing:
             return
         if not attempt.begun:  # the word of its begin was lost
             attempt.begun, attempt.begun_at = True, at - report.phases.total
+            self._machine.trust.begun(worker, attempt)
         attempt.pictures = report.pictures
         worker.since = at
+        self._machine.kernels.finished(worker.id, worker.slot.slot)
         self._machine.pace.rendered(at - attempt.begun_at)
+        self._machine.checks.rendered(worker, attempt, report.phases.total)
         devices = [device.id for device in worker.slot.slot.devices]
         self._machine.timing.rendered(worker.id, devices, report.phases, sum(p.size for p in report.pictures))
+        self._machine.verdict.rendered(at, worker, report.phases, sum(p.size for p in report.pictures))
         for warning in report.warnings:
             self._machine.tell("warning", warning, once=True)
         self._machine.record(
@@ -162,13 +183,18 @@ class Hearing:
             phases=report.phases,
             memory=report.memory,
             seconds=round(at - attempt.begun_at, 3),
+            warm=attempt.warm,
         )
         self._machine.command(Send(worker.id, Commit(attempt.id)))
+        if self._machine.auto:
+            self._machine.auto.rendered(at, worker)
 
     def _on_committed(self, at: float, worker: Worker, attempt: Attempt, report: Committed) -> None:
         del worker.hand[attempt.id]
         devices = (device.id for device in worker.slot.slot.devices)
-        self._machine.pace.finished(worker.id, at, attempt.begun_at, devices)
+        seconds = self._machine.pace.finished(worker.id, at, attempt.begun_at, devices)
+        crowd = lanes.busy(self._machine.workers.values())
+        self._machine.costs.finished(worker.id, lanes.kind(worker, crowd), seconds, len(self._machine.workers))
         worker.finished += 1
         worker.since = at
         worker.slot.deaths = 0.0
@@ -177,9 +203,11 @@ class Hearing:
 
     def _on_skipped(self, at: float, worker: Worker, attempt: Attempt, report: Skipped) -> None:
         del worker.hand[attempt.id]
+        self._machine.kernels.gone(worker.id)
         worker.since = at
         if report.pictures:
             self._machine.ledger.done(attempt.task)
+            self._machine.trust.again.discard(attempt.task)
             self._machine.found += 1
             self._machine.last_gain = at
             self._machine.last_picture = report.pictures[-1].path

@@ -45,6 +45,14 @@ class History:
     """Task → tries that failed by its own or its worker's doing (a full disk blames nobody)."""
     given_up: dict[int, str] = field(default_factory=dict)
     """Task → why, unless it was finished later."""
+    warm: set[int] = field(default_factory=set)
+    """Tasks that were rendered last by a Blender that had kept its data from other frames."""
+    again: set[int] = field(default_factory=set)
+    """Tasks whose pictures in place were found to be no good and have not been replaced yet."""
+    renewed: set[int] = field(default_factory=set)
+    """Tasks that were rendered again because of that."""
+    persistent_data_off: bool = False
+    """It was found to render wrong pictures."""
     movie: tuple[str, int] | None = None
     """Path and size of the movie that was made of the pictures in place."""
     _run: dict[int, tuple[int, Pictures]] = field(default_factory=dict)
@@ -85,16 +93,22 @@ def _take(history: History, record: dict[str, Any]) -> None:
             made = from_plain(Pictures, record["pictures"], "pictures")
             history._run[int(record["attempt"])] = int(record["task"]), made
             history.permitted[int(record["task"])] = made
+            _mark(history.warm, int(record["task"]), bool(record.get("warm")))
+            _drop_spoiled(history)
         case "committed":
             _committed(history, record)
         case "found":
             task = int(record["task"])
             history.in_place[task] = from_plain(Pictures, record["pictures"], "pictures")
             history.given_up.pop(task, None)
+            history.warm.discard(task)
+            history.again.discard(task)
         case "blamed":
             history.blamed[int(record["task"])] += 1
         case "given up":
             history.given_up[int(record["task"])] = str(record["words"])
+        case "again":
+            _no_good(history, [int(task) for task in record["tasks"]])
         case "movie made":
             history.movie = str(record["path"]), int(record["size"])
 
@@ -105,11 +119,41 @@ def _committed(history: History, record: dict[str, Any]) -> None:
     history.in_place.pop(task, None)
     history.in_place[task] = made
     history.permitted.pop(task, None)
-    history.commits[task] += 1
+    if task not in history.again:
+        history.commits[task] += 1
+    elif task not in history.warm or record.get("lost_to_others"):
+        history.again.discard(task)
+        history.renewed.add(task)
+    else:
+        del history.in_place[task]
     history.movie = None  # made of an older picture
     history.given_up.pop(task, None)
     if record.get("lost_to_others"):
         history.lost.add(task)
+        history.warm.discard(task)
+
+
+def _no_good(history: History, tasks: list[int]) -> None:
+    """What these tasks left in place does not count any more; it lies there until it is replaced."""
+    history.persistent_data_off = True
+    history.movie = None
+    history.again.update(tasks)
+    history.warm.difference_update(tasks)
+    for task in tasks:
+        history.in_place.pop(task, None)
+        history.permitted.pop(task, None)
+    _drop_spoiled(history)
+
+
+def _drop_spoiled(history: History) -> None:
+    """What was on its way to its place when persistent data was found wrong is no good either."""
+    for task in history.warm & history.permitted.keys() if history.persistent_data_off else ():
+        history.again.add(task)
+        del history.permitted[task]
+
+
+def _mark(marked: set[int], task: int, yes: bool) -> None:
+    marked.add(task) if yes else marked.discard(task)
 
 
 def still_there(picture: Picture, *, look_into: bool) -> bool:

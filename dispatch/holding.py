@@ -26,6 +26,18 @@ class TakenOver(DispatchError):
     """The claim, or our place in the folder, is no longer ours: somebody else counted us as dead."""
 
 
+Stamp = tuple[int, int, int] | None
+
+
+def stamp(path: Path) -> Stamp:
+    """Return size, time and inode, by which a file is known again; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
 @dataclass(slots=True)
 class Claim:
     """The right to produce these files. End it with `commit` or `release`."""
@@ -38,6 +50,10 @@ class Claim:
     """Finals that are whole already (Overwrite off, other views are missing): `commit` keeps them."""
     replaces: tuple[Path, ...] = ()
     """Finals that hold a broken file nobody has written to for a minute: `commit` replaces it. To be journaled."""
+    again: bool = False
+    """Pictures that are there are our own and no good."""
+    outdated: dict[Path, Stamp] = field(default_factory=dict)
+    """Those that `commit` replaces (Overwrite off), as they were when they were claimed."""
     held: list[Path] = field(default_factory=list)
     """Finals whose record we made; what `release` gives back. This and the next two are `claims`' to fill."""
     placeholders: list[Path] = field(default_factory=list)
@@ -116,7 +132,9 @@ class Claim:
         return record is not None and (record.owner, record.attempt) == (self.owner_id, self.attempt)
 
     def _is_foreign_picture(self, final: Path) -> bool:
-        return not self.overwrite and final in self.finals and pictures.is_whole(final)
+        if self.overwrite or final not in self.finals or not pictures.is_whole(final):
+            return False
+        return final not in self.outdated or stamp(final) != self.outdated[final]
 
     def _brought_near(self, temp: Path, final: Path, name: str) -> Path:
         """Return the file in our folder beside the final: from there it can be moved in one step."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from . import devices as device_room
-from . import wording
+from . import report, wording
 from .model import Backend, Device, Outcome, Then
 from .panel_words import DOT, device_name
 from .snapshot import DeviceView, Message, Snapshot, WorkerView
@@ -41,7 +41,9 @@ def time_line(snapshot: Snapshot, now: float) -> str:
     left = snapshot.seconds_left
     if left is None or snapshot.state not in ("rendering", "starting") or not snapshot.done:
         return ""
-    return f"{wording.duration(max(1.0, left))} left{DOT}done at {wording.moment(now + left, now)}"
+    known = snapshot.seconds_left_range
+    end = f"done by {wording.moment(now + known[1], now)}" if known else f"done at {wording.moment(now + left, now)}"
+    return f"{report.time_left(snapshot)} left{DOT}{end}"
 
 
 def rate_line(snapshot: Snapshot) -> str:
@@ -66,6 +68,14 @@ def doing(snapshot: Snapshot) -> str:
         "stopping": "Stopping after the current frames." if busy else "Looking at every finished frame …",
         "writing movie": "Writing the movie …",
     }.get(snapshot.state, "")
+
+
+def reasons(snapshot: Snapshot) -> tuple[str, ...]:
+    """What Auto decided last, and why the job is not faster; at the end only the latter, while it waits neither."""
+    renders = snapshot.outcome is None and snapshot.state == "rendering"
+    auto = snapshot.auto if renders else ""
+    limit = snapshot.bottleneck if snapshot.outcome is not None or (renders and not doing(snapshot)) else ""
+    return tuple(filter(None, (auto, limit)))
 
 
 def waiting(snapshot: Snapshot, seconds: float | None) -> str:
@@ -99,6 +109,7 @@ def worker_words(worker: WorkerView) -> tuple[str, ...]:
     """What stands in a worker's bar, fullest first: the panel takes the first that fits."""
     if worker.frame is None:
         state = {"idle": "no frame to do", "loading": "loading the scene", "unkillable": "does not end"}
+        state["checking"] = "checking a frame"
         return (state.get(worker.state, worker.state), worker.state)
     number = f"{worker.frame:,}" if abs(worker.frame) > 99_999 else str(worker.frame)
     pace = wording.duration(worker.seconds_per_frame) if worker.seconds_per_frame > 0 else ""
@@ -138,7 +149,7 @@ def status_bar(snapshot: Snapshot) -> str:
     """A few letters beside the bar: ``12 of 250 · 3 min 20 s left``."""
     counts = f"{snapshot.done:,} of {snapshot.total:,}"
     if snapshot.state == "rendering" and snapshot.seconds_left is not None and snapshot.done:
-        return f"{counts}{DOT}{wording.duration(max(1.0, snapshot.seconds_left))} left"
+        return f"{counts}{DOT}{report.time_left(snapshot)} left"
     return counts if snapshot.state == "rendering" else f"{counts}{DOT}{snapshot.state}"
 
 

@@ -149,7 +149,7 @@ class _Folder:
             snapshot=snapshot,
             dismissed=job.is_dismissed(self._folder),
             starting=starting,
-            error="" if running or starting or snapshot else _last_words(Path(self._log_path)),
+            error="" if running or starting or snapshot else last_words(Path(self._log_path)),
         )
 
     def _may_start(self, copied: _Stamp | None) -> bool:
@@ -169,7 +169,7 @@ def _stamp(path: str) -> _Stamp | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _last_words(log: Path) -> str:
+def last_words(log: Path) -> str:
     """Return why a dispatcher could not run: the last line in which it names an error."""
     lines = _lines(log)
     return next((line.removeprefix(_ERROR) for line in reversed(lines) if line.startswith(_ERROR)), lines[-1])

@@ -2,7 +2,7 @@
 """From devices and the artist's choice to slots: who renders on what, with how many CPU threads. Pure.
 
 Owns the meaning of the strategies. *Auto* here is the start that needs no measurement; what it learns while the job
-runs comes later and answers with another `Layout`. A slot says where a worker *may* run: how many are started is the
+runs (`auto`) answers with another `Layout`. A slot says where a worker *may* run: how many are started is the
 machine's decision (never more than there are tasks).
 """
 
@@ -49,7 +49,8 @@ def plan(
     if _combines(devices, strategy, max(1, tasks)):
         named = [(_combined_name(devices), tuple(devices))]
     else:
-        named = _per_device(devices, max(per_device, _lanes(devices, strategy, cores)), workers)
+        copies = max(per_device, _lanes(devices, strategy, cores))
+        named = _per_device(devices, copies, workers, kept=strategy is Strategy.AUTO)
     return _slots(named[:1] if in_order else named, threads, cores, workers)
 
 
@@ -71,15 +72,27 @@ def _lanes(devices: Sequence[Device], strategy: Strategy, cores: int) -> int:
     return _CPU_LANES if only_cpu and strategy is Strategy.AUTO and cores >= _CPU_LANES else 1
 
 
-def _per_device(devices: Sequence[Device], per_device: int, tasks: int) -> Named:
+def _per_device(devices: Sequence[Device], per_device: int, tasks: int, kept: bool) -> Named:
+    """``kept``: the first of a device has its bare name, so that it stays the same slot when another one joins it."""
     names = display_names(devices)
     copies = min(per_device, -(-tasks // len(devices)))
+    numbered = not kept and copies > 1
     # all first copies come first: with few tasks each card gets one before any gets two
     return [
-        (f"{names[device.id]} {copy}" if copies > 1 else names[device.id], (device,))
+        (f"{names[device.id]} {copy}" if numbered else copy_name(names[device.id], copy), (device,))
         for copy in range(1, copies + 1)
         for device in devices
     ]
+
+
+def copy_name(name: str, copy: int) -> str:
+    """Return the slot name of a device's so-manieth worker, from 1, where workers may join while the job runs."""
+    return name if copy == 1 else f"{name} {copy}"
+
+
+def combined(devices: Sequence[Device], threads: int) -> Slot:
+    """Return the one slot of all these devices together."""
+    return Slot(_combined_name(devices), tuple(devices), threads)
 
 
 def _combined_name(devices: Sequence[Device]) -> str:

@@ -107,6 +107,11 @@ class Ledger:
         self._move(task, TaskState.WAITING)
         heapq.heappush(self._again, (not_before, task, avoid))
 
+    def undo(self, tasks: Iterable[int]) -> None:
+        """Finished tasks wait again: their pictures are no good."""
+        for task in tasks:
+            self.give_back(task, 0.0)
+
     def blame(self, task: int, weight: float, words: str) -> float:
         """Note a failed try; return the blame in all."""
         trouble = self.trouble.setdefault(task, Trouble())

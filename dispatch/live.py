@@ -8,6 +8,7 @@ left out from the right and from below, so that a narrow or low terminal stays r
 from __future__ import annotations
 
 import errno
+import textwrap
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -99,7 +100,7 @@ def draw(snapshot: Snapshot, width: int, height: int) -> RenderableType:
     """Return the moving part of the screen, never wider or higher than asked."""
     workers = report.alive(snapshot.workers)
     devices = [device for device in snapshot.devices if _says_something(device)]
-    # The head takes three lines, and the cursor stands below the picture. Workers go before devices.
+    # The head takes three lines, and the cursor stands below the picture. Workers go before devices and reasons.
     room = max(0, height - 4)
     shown = workers if len(workers) <= room else workers[: max(0, room - 1)]
     parts: list[RenderableType] = [*_head(snapshot, width), _workers(shown, width)]
@@ -107,6 +108,8 @@ def draw(snapshot: Snapshot, width: int, height: int) -> RenderableType:
         parts.append(_line(f"… and {wording.count(len(workers) - len(shown), 'more worker')}", "dim"))
     if len(devices) <= room - len(workers):
         parts += [_line(report.device_line(device), "dim") for device in devices]
+        room -= len(devices)
+    parts += _reasons(snapshot, width, room - len(workers))
     return Group(*parts)
 
 
@@ -138,6 +141,12 @@ def _workers(workers: list[WorkerView], width: int) -> Table:
     for worker in workers:
         table.add_row(*(Text(cell(worker)) for cell in cells))
     return table
+
+
+def _reasons(snapshot: Snapshot, width: int, room: int) -> list[RenderableType]:
+    """Sentences take several lines of a narrow terminal, and are cut from below rather than pushed off the screen."""
+    lines = [line for sentence in report.reasons(snapshot) for line in textwrap.wrap(sentence, max(8, width))]
+    return [_line(line, "cyan") for line in lines[: max(0, room)]]
 
 
 def _says_something(device: DeviceView) -> bool:

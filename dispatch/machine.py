@@ -13,22 +13,28 @@ Rule 5: a task is with at most one worker, and only one attempt of it may ever p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from . import events
 from .assignment import Assignment
+from .auto import Auto
+from .berths import Given
 from .blame import Blame
+from .checks import Checks
+from .costs import Costs
 from .course import Course
 from .events import Command, Event, Kill, Record, Recover, Send, Tell
 from .hearing import Hearing
+from .kernels import Kernels
 from .ledger import Ledger, TaskState
 from .model import Fault, Layout, Limits, Outcome
 from .pace import Pace
-from .protocol import (
-    Leave,
-)
+from .protocol import Leave, Threads
 from .readings import Readings
 from .roster import AT_WORK, Attempt, SlotRecord, Worker, WorkerState, patience
 from .timing import Timing
+from .trust import Belief, Trust
+from .verdict import Verdict
 
 
 class Machine:
@@ -44,15 +50,19 @@ class Machine:
         gigabytes: float = 0.0,
         done: Iterable[int] = (),
         label: Callable[[int], str] = "task {}".format,
+        belief: Belief | None = None,
+        given: Given | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
-        """``label`` names a task for people (``frame 12``); ``gigabytes`` is the scene file's size."""
+        """``label`` names a task (``frame 12``), ``gigabytes``: of the scene file, ``given``: what Auto may work with."""
         self.limits = limits
         self.gigabytes = gigabytes
         self.label = label
         self.ledger = Ledger(tasks, done)
-        self.pace = Pace()
-        self.timing = Timing()
-        self.readings = Readings()
+        self.pace, self.costs = Pace(), Costs()
+        self.kernels = kernels or Kernels()
+        self.timing, self.readings = Timing(), Readings()
+        self.verdict = Verdict(self)
         self.slots = {slot.name: SlotRecord(slot) for slot in slots}
         self.workers: dict[int, Worker] = {}
         self.recovering: dict[int, dict[int, Attempt]] = {}
@@ -61,14 +71,16 @@ class Machine:
         self.doubled = 0
         self.last_picture = ""
         """Main picture of the task that was put in place last."""
-        self.started = False
-        self.paused = False
-        self.stopping = False
+        self.started = self.paused = self.stopping = False
         self.outcome: Outcome | None = None
         self.blame = Blame(self, retries)
+        believed = belief or Belief()
+        self.trust = Trust(self, believed)
+        self.checks = Checks(self, believed.share, believed.seed)
+        self.auto = Auto(self, given) if given else None
         self._hearing = Hearing(self)
         self._course = Course(self, Assignment(self))
-        self.ever_ready = False
+        self.ever_ready = self.gather = False
         self._told: set[str] = set()
         self.last_gain = 0.0
         self._out: list[Command] = []
@@ -83,6 +95,7 @@ class Machine:
             case events.Started():
                 self.started = True
                 self.last_gain = event.at
+                self.verdict.begin(event.at)
             case events.WorkerSaid():
                 self._hearing.hear(event)
             case events.Spawned():
@@ -101,9 +114,12 @@ class Machine:
             case events.GoOnAsked():
                 self.paused = False
             case events.LayoutChosen():
-                self._on_layout(event)
+                self.lay_out(event.at, event.slots)
             case events.Gauged():
                 self.readings.add(event.at, event.sample)
+                self.verdict.look(event.at)
+        if self.auto:
+            self.auto.look(event)
         self._course.go_on(event.at)
         commands, self._out = self._out, []
         return commands
@@ -119,19 +135,22 @@ class Machine:
         if worker.slot.worker is worker:
             worker.slot.worker = None
         self.pace.forget(worker.id)
+        self.costs.forget(worker.id)
+        self.kernels.gone(worker.id)
         self.timing.forget(worker.id)
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
         self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
-        if not asked_to_go and not worker.dismissed:
+        if not asked_to_go and not worker.dismissed and not worker.check:
             self.blame.worker_ended(event.at, worker, fault, words)
-        self._recover(worker)
+        self._recover(event.at, worker, words)
 
-    def _recover(self, worker: Worker) -> None:
+    def _recover(self, at: float, worker: Worker, words: str) -> None:
         """Have what a worker left cleared; its tasks wait until that is done."""
-        if worker.hand:
+        check = self.checks.lost(at, worker, words)
+        if worker.hand or check:
             self.recovering[worker.id], worker.hand = worker.hand, {}
-            attempts = tuple((a.id, a.pictures or ()) for a in self.recovering[worker.id].values())
-            self.command(Recover(worker.id, attempts))
+            attempts = [(a.id, a.pictures or ()) for a in self.recovering[worker.id].values()]
+            self.command(Recover(worker.id, (*attempts, *([(check, ())] if check else ()))))
 
     def _on_recovered(self, event: events.Recovered) -> None:
         for attempt in self.recovering.pop(event.worker, {}).values():
@@ -151,6 +170,7 @@ class Machine:
         if lost:
             self.doubled += 1
             self.tell("warning", f"{lost[0]} was put there by another program while it was rendered here: kept theirs")
+        self.trust.in_place(attempt, ours=not lost)
 
     def kill(self, at: float, worker: Worker, fault: Fault, words: str) -> None:
         """End a worker because of its own fault."""
@@ -171,25 +191,29 @@ class Machine:
 
     def _on_time(self, event: events.TimePassed) -> None:
         at = event.at
+        if words := self.kernels.sentence(at):
+            self.tell("note", words)
         for worker in list(self.workers.values()):
             worker.since = min(at, worker.since + event.stood_still)
-            if worker.state is WorkerState.UNKILLABLE or (worker.state is WorkerState.READY and not worker.hand):
+            idle = worker.state is WorkerState.READY and not (worker.hand or worker.check)
+            if worker.state is WorkerState.UNKILLABLE or idle:
                 continue
             seconds, fault, words = patience(worker, self.limits, self.gigabytes, self.pace.usual())
             if at - worker.since <= seconds:
                 continue
             if worker.state is WorkerState.KILLED:
-                self._on_unkillable(worker)
+                self._on_unkillable(at, worker)
             else:
                 self.kill(at, worker, fault, f"{words} for {seconds:.0f} s")
 
-    def _on_unkillable(self, worker: Worker) -> None:
+    def _on_unkillable(self, at: float, worker: Worker) -> None:
         """The slot stays out and the job ends without it; a fence keeps what it may still do out of the pictures."""
         worker.state = WorkerState.UNKILLABLE
+        self.kernels.gone(worker.id)
         self.close(
             worker.slot, f"process {worker.pid} on {worker.slot.slot.name} cannot be ended (driver?)", worker=worker.id
         )
-        self._recover(worker)
+        self._recover(at, worker, "the process does not die")
 
     def _on_stop(self, event: events.StopAsked) -> None:
         self.stopping = True
@@ -204,21 +228,26 @@ class Machine:
         for worker in list(self.workers.values()):
             self.dismiss(at, worker)
 
-    def _on_layout(self, event: events.LayoutChosen) -> None:
-        wanted = {slot.name: slot for slot in event.slots}
+    def lay_out(self, at: float, slots: Layout) -> None:
+        """Have these slots from now on; those of the same name stay, with the threads that they are given here."""
+        wanted = {slot.name: slot for slot in slots}
         for name, record in self.slots.items():
             if name not in wanted and not record.closed:
                 self.close(record, "not wanted any more", level="note")
                 if record.worker:
-                    self.dismiss(event.at, record.worker)
+                    self.dismiss(at, record.worker)
         for name, slot in wanted.items():
             if name not in self.slots or self.slots[name].closed:
                 self.slots[name] = SlotRecord(slot)
+            elif (record := self.slots[name]).slot.threads != slot.threads:
+                record.slot = replace(record.slot, threads=slot.threads)
+                if record.worker and record.worker.state in (WorkerState.LOADING, WorkerState.READY):
+                    self.command(Send(record.worker.id, Threads(slot.threads)))
         self.record("layout", slots=tuple(wanted))
 
     def dismiss(self, at: float, worker: Worker) -> None:
-        """Let a worker finish what it has begun; one that has not loaded yet has nothing to finish."""
-        if worker.state is WorkerState.READY:
+        """Let a worker finish what it has begun; one that has not loaded yet, or only makes a check, has nothing."""
+        if worker.state is WorkerState.READY and not worker.check:
             worker.state, worker.since = WorkerState.LEAVING, at
             self.command(Send(worker.id, Leave()))
         elif worker.state in AT_WORK:

@@ -202,6 +202,8 @@ class Limits:
     """How long the end of the job waits for claims without an owner (a plain Blender) that do not move."""
     heartbeat: float = 60.0
     """An owner on another machine whose heartbeat stood still for this long is dead."""
+    check: float = 0.01
+    """Share of the job's work (no seconds) that may go into rendering frames again in a fresh Blender; 0: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +264,12 @@ class Job:
     """Replaces the scene's resolution percentage (a test render); 0: the scene's own."""
     samples: float = 0.0
     """Percent of the scene's samples (a test render); 0: all."""
+    gather: bool = False
+    """No task is handed out until every worker has loaded (a measurement)."""
+    pixels: float = 1.0
+    """Times the scene's pixels (a measurement)."""
+    side_folder: str = ""
+    """Takes the place of every File Output node's own folder (a measurement); empty: they keep theirs."""
     fps: float = 0.0
     """The scene's frames per second, to play what was rendered; 0: unknown."""
     then: Then = Then.NOTHING

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast the job goes: seconds per frame of each worker, frames per second, time left.
+"""How fast the job goes: seconds per frame of each worker and device, frames per second, the usual longest.
 
 Owns recent durations, bounded in memory; pure, time is an argument. Decides nothing.
 """
@@ -11,7 +11,10 @@ from collections import deque
 from collections.abc import Iterable
 
 WINDOW = 60.0
-"""Seconds over which frames per second are counted."""
+"""Seconds over which frames per second are counted once nobody renders any more."""
+
+MOST = 4096
+"""Frames counted there."""
 
 KEPT = 256
 """Durations kept for the percentile."""
@@ -25,10 +28,13 @@ class Pace:
         self._sorted: list[float] = []
         self._kept: deque[float] = deque()
         self._by_worker: dict[int, deque[float]] = {}
+        self._only_first: set[int] = set()
+        """Workers that have finished one frame: it holds more than later ones, and gives way to the second."""
         self._ended_at: dict[int, float] = {}
         self._by_device: dict[str, tuple[int, float]] = {}
-        self._recent: deque[float] = deque(maxlen=4096)
-        self._first: float | None = None
+        self._recent: deque[float] = deque()
+        self._before = 0.0
+        """When the frames in ``_recent`` began to be rendered."""
 
     def rendered(self, seconds: float) -> None:
         """Note how long one frame took from its begin to its whole picture."""
@@ -37,25 +43,35 @@ class Pace:
         self._kept.append(seconds)
         insort(self._sorted, seconds)
 
-    def finished(self, worker: int, now: float, begun_at: float, devices: Iterable[str] = ()) -> None:
-        """Note a frame in place. A worker's time per frame runs from one finish to the next while it is kept busy.
+    def finished(self, worker: int, now: float, begun_at: float, devices: Iterable[str] = ()) -> float:
+        """Note a frame in place; return the seconds it cost its worker: from one finish to the next while it is kept busy.
 
         ``devices``: ids of those that rendered it together.
         """
         since = max(self._ended_at.get(worker, begun_at), begun_at)
         seconds = max(now - since, 1e-6)
         self._ended_at[worker] = now
-        self._by_worker.setdefault(worker, deque(maxlen=RECENT)).append(seconds)
+        times = self._by_worker.setdefault(worker, deque(maxlen=RECENT))
+        if worker in self._only_first:
+            times.clear()
+            self._only_first.discard(worker)
+        elif not times:
+            self._only_first.add(worker)
+        times.append(seconds)
         for device in devices:
             count, total = self._by_device.get(device, (0, 0.0))
             self._by_device[device] = count + 1, total + seconds
-        if self._first is None:
-            self._first = begun_at
+        if not self._recent:
+            self._before = begun_at
         self._recent.append(now)
+        while len(self._recent) > MOST or now - self._recent[0] > WINDOW:
+            self._before = self._recent.popleft()
+        return seconds
 
     def forget(self, worker: int) -> None:
         """The worker is gone."""
         self._by_worker.pop(worker, None)
+        self._only_first.discard(worker)
         self._ended_at.pop(worker, None)
 
     def usual(self) -> float:
@@ -72,22 +88,12 @@ class Pace:
         return count, total / count if count else 0.0
 
     def frames_per_second(self, now: float) -> float:
-        """Frames put in place over the last `WINDOW` seconds, 0 while none was."""
-        while self._recent and now - self._recent[0] > WINDOW and len(self._recent) > 2:
-            self._recent.popleft()
-        if self._first is None or not self._recent:
-            return 0.0
-        begin = (
-            self._first
-            if len(self._recent) < (self._recent.maxlen or 0) and now - self._first < WINDOW
-            else self._recent[0]
-        )
-        return len(self._recent) / max(now - begin, 1e-6)
+        """Sum what each worker does at present; once nobody is left, frames over the last `WINDOW` seconds of work.
 
-    def seconds_left(self, frames: int, now: float) -> float | None:
-        """Sum the workers' own rates, so that unequal devices count as what they are; None while unknown."""
-        if frames == 0:
-            return 0.0
-        rates = [1.0 / s for w in self._by_worker if (s := self.seconds_per_frame(w)) > 0]
-        rate = sum(rates) or self.frames_per_second(now)
-        return frames / rate if rate > 0 else None
+        The sum follows a change of the layout at once, and frames that take minutes do not make it jump. A worker that
+        has finished nothing for longer than usual counts for less and less.
+        """
+        rates = [1.0 / max(self.seconds_per_frame(worker), now - self._ended_at[worker]) for worker in self._by_worker]
+        if rates:
+            return sum(rates)
+        return len(self._recent) / max(self._recent[-1] - self._before, 1e-6) if self._recent else 0.0

@@ -112,9 +112,10 @@ def strategy(
     if len(slots[0].devices) > 1:
         together = f"{'both' if len(devices) == 2 else f'all {len(devices)}'} {_unit(devices)}s"
         return f"1 worker: {together} on each frame"
+    more = ", more where that is faster" if chosen is Strategy.AUTO and kinds else ""
     if workers == 1 and len(devices) == 1:
-        return f"1 worker on the {'GPU' if kinds else 'CPU'}"
-    words = f"{wording.count(workers, 'worker')}: {_each(devices, workers)}"
+        return f"1 worker on the {'GPU' if kinds else 'CPU'}{more if tasks > 1 else ''}"
+    words = f"{wording.count(workers, 'worker')}: {_each(devices, workers)}{more if workers >= len(devices) else ''}"
     return f"{words} ({wording.names([backend_name(kind) for kind in kinds])})" if len(kinds) > 1 else words
 
 

@@ -57,6 +57,7 @@ class Configure:
     overwrite: bool
     autoexec: bool
     persistent_data: str = "auto"
+    """As `Job.persistent_data`, or ``off``: it was found to render wrong pictures."""
     release_claims_after: float = 0.0
     """Foreign placeholders older than this many seconds are released and rendered here; 0: never."""
     sequence: bool = False
@@ -67,6 +68,10 @@ class Configure:
     """Replaces the scene's resolution percentage; 0: the scene's own."""
     samples: float = 0.0
     """Percent of the scene's samples; 0: all."""
+    pixels: float = 1.0
+    """Times the number of pixels, after ``resolution``."""
+    side_folder: str = ""
+    """Takes the place of every File Output node's own folder; empty: they keep theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,19 @@ class Render:
 
     attempt: int
     frame: int
+    again: bool = False
+    """The picture that is there is our own and no good: it is replaced, with Overwrite off too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Render the frame into a private folder, compare it with these pictures of it, throw it away; answer `Checked`
+    or `Failed`."""
+
+    attempt: int
+    frame: int
+    pictures: tuple[Picture, ...]
+    """What the frame left in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,13 @@ class Discard:
     """Throw the attempt's pictures away and release its claim."""
 
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """From the next frame on use so many CPU threads: the cores are shared by more or fewer workers now."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +320,20 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """Answer to `Check`; nothing is left of what was rendered for it."""
+
+    attempt: int
+    compared: bool
+    same: bool
+    difference: float = 0.0
+    """Share of the pixels that differ visibly, 0 … 1; of the picture that differs most."""
+    words: str = ""
+    """Why it could not be compared."""
+    phases: Phases = field(default_factory=Phases)
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The child cannot go on and ends: it cannot load, pin its devices, or trust its Blender any more."""
 
@@ -318,7 +357,7 @@ class Left:
     """Attempts that were handed to it and not begun."""
 
 
-Request = Inspect | Configure | MakeMovie | Render | Commit | Discard | FolderNoted | Leave
+Request = Inspect | Configure | MakeMovie | Render | Check | Commit | Discard | FolderNoted | Threads | Leave
 Report = (
     Hello
     | Inspected
@@ -330,6 +369,7 @@ Report = (
     | Committed
     | Skipped
     | Failed
+    | Checked
     | Broken
     | MovieMade
     | Left
@@ -338,7 +378,7 @@ Report = (
 _MESSAGES: dict[str, type] = {
     m.__name__: m
     for m in (
-        *(Inspect, Configure, MakeMovie, Render, Commit, Discard, FolderNoted, Leave),
+        *(Inspect, Configure, MakeMovie, Render, Check, Commit, Discard, FolderNoted, Threads, Leave),
         *(
             Hello,
             Inspected,
@@ -350,6 +390,7 @@ _MESSAGES: dict[str, type] = {
             Committed,
             Skipped,
             Failed,
+            Checked,
             Broken,
             MovieMade,
             Left,

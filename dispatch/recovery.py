@@ -7,13 +7,16 @@ Owns nothing lasting. Removes only what is ours: processes by pid and start time
 from __future__ import annotations
 
 import shutil
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import history, host
 from .history import History, still_there
-from .model import Picture
+from .layout import CYCLES
+from .model import Job, Picture
 from .presence import Presence
+from .trust import Belief
 
 
 def end_leftovers(past: History) -> None:
@@ -32,6 +35,21 @@ def settle(past: History, write: Callable[..., None]) -> list[int]:
         if task not in past.in_place:
             write("committed", task=task, attempt=0, lost_to_others=())
     return done
+
+
+def belief(task: Job, past: History) -> Belief:
+    """Return what is known of the job's persistent data: checked where nobody has chosen, and only where it could matter.
+
+    Frames that depend on each other come out differently in a fresh Blender anyway.
+    """
+    checked = task.persistent_data == "auto" and task.engine == CYCLES and not task.in_order
+    return Belief(
+        share=task.limits.check if checked else 0.0,
+        seed=zlib.crc32(task.id.encode()),
+        off=past.persistent_data_off,
+        warm=tuple(past.warm),
+        again=tuple(past.again),
+    )
 
 
 def recover(presence: Presence, attempts: Sequence[tuple[int, tuple[Picture, ...]]]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import job
+from . import job, measure
 from .model import DispatchError
 
 _PATIENCE = 1.0
@@ -49,6 +49,19 @@ def clean_up(root: Path, keep_days: float) -> list[str]:
                 removed.append(folder.name)
         except (OSError, DispatchError):
             continue  # it runs, or somebody has one of its files open: next time
+    return removed
+
+
+def clean_up_measurements(place: Path, keep_days: float) -> list[str]:
+    """Remove the measurements that nothing was written to for so many days (0: none); return their ids."""
+    removed = []
+    for folder in measure.folders(place) if keep_days > 0 else ():
+        try:
+            if time.time() - (folder / measure.NAME).stat().st_mtime > keep_days * _DAY:
+                remove(folder)
+                removed.append(folder.name)
+        except (OSError, DispatchError):
+            continue
     return removed
 
 

@@ -35,11 +35,25 @@ def overall(snapshot: Snapshot) -> str:
     if snapshot.frames_per_second > 0:
         said.append(wording.rate(snapshot.frames_per_second))
     if snapshot.seconds_left is not None and snapshot.state == "rendering":
-        said.append(f"{wording.duration(snapshot.seconds_left)} left")
+        said.append(f"{time_left(snapshot)} left")
     said += [f"{snapshot.found:,} were there already"] if snapshot.found else []
     said += [f"{snapshot.failed:,} given up"] if snapshot.failed else []
     said += [f"{snapshot.elsewhere:,} claimed elsewhere"] if snapshot.elsewhere else []
     return ", ".join(said)
+
+
+def time_left(snapshot: Snapshot) -> str:
+    """``3 min 20 s``, or ``12 to 18 min`` where frames differ in cost; empty while nobody knows."""
+    if snapshot.seconds_left is None:
+        return ""
+    if snapshot.seconds_left_range is not None:
+        return wording.span(*snapshot.seconds_left_range)
+    return wording.duration(max(1.0, snapshot.seconds_left))
+
+
+def reasons(snapshot: Snapshot) -> list[str]:
+    """What Auto did last, and why the job is not faster: a sentence each, as far as they are known."""
+    return [sentence for sentence in (snapshot.auto, snapshot.bottleneck) if sentence]
 
 
 def alive(workers: Sequence[WorkerView]) -> list[WorkerView]:
@@ -97,6 +111,7 @@ def closing(snapshot: Snapshot, program: str) -> list[str]:
     if snapshot.outcome is not None and snapshot.outcome is not Outcome.COMPLETE:
         lines.append(f"{OUTCOMES[snapshot.outcome]}.")
     lines.append(f"{snapshot.audit or overall(snapshot)}, in {wording.duration(snapshot.elapsed)}.")
+    lines += [snapshot.bottleneck] if snapshot.bottleneck else []
     lines += [f"Pictures: {snapshot.output}"] if snapshot.output else []
     lines += [f"Movie: {snapshot.movie}"] if snapshot.movie else []
     if snapshot.outcome in (Outcome.STOPPED, Outcome.INCOMPLETE, Outcome.IMPOSSIBLE):
@@ -109,6 +124,7 @@ def summary(snapshot: Snapshot) -> list[str]:
     state = OUTCOMES[snapshot.outcome] if snapshot.outcome else snapshot.state
     lines = [f"{snapshot.name} [{snapshot.job}]: {state}", f"  {snapshot.audit or overall(snapshot)}"]
     lines += [f"  Pictures: {snapshot.output}"] if snapshot.output else []
+    lines += [f"  {sentence}" for sentence in reasons(snapshot)]
     if snapshot.outcome is None:
         lines += [f"  {worker_line(worker)}" for worker in alive(snapshot.workers)]
         lines += [f"  {device_line(device)}" for device in snapshot.devices]

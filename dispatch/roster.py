@@ -44,6 +44,8 @@ class Attempt:
     sample: int = 0
     samples: int = 0
     begun_at: float = 0.0
+    warm: int = 0
+    """Frames that the same Blender had begun before it with persistent data kept; 0: as good as fresh."""
 
 
 @dataclass(slots=True)
@@ -61,10 +63,31 @@ class Worker:
     """Why it was killed, or why it says that it cannot go on; None: not by us."""
     dismissed: bool = False
     """Killed because the job stops: its end is nobody's fault."""
+    begun: int = 0
+    """Frames that it has begun."""
+    keeps_data: bool = False
+    """Loaded to keep persistent data, which is being checked."""
+    check: int = 0
+    """Attempt number of the check that it makes (`checks`); 0: none."""
+    born: float = field(init=False)
+    """When it was started."""
+
+    def __post_init__(self) -> None:
+        self.born = self.since
 
     def in_frame(self) -> Attempt | None:
-        """The attempt that renders now."""
-        return next((a for a in self.hand.values() if a.begun and a.pictures is None), None)
+        """The attempt that renders now: the last one begun, since the files of earlier ones are carried beside it."""
+        return next((a for a in reversed(self.hand.values()) if a.begun and a.pictures is None), None)
+
+    def to_render(self) -> int:
+        """How many of its tasks are still to be rendered, the one in hand among them."""
+        waiting, rendering = 0, False
+        for attempt in self.hand.values():  # asked of every worker at every event
+            if not attempt.begun:
+                waiting += 1
+            elif attempt.pictures is None:
+                rendering = True
+        return waiting + rendering
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ class WorkerView:
     """Name of its slot, e.g. ``NVIDIA H200 (3b:00)`` or ``CPU 2``."""
     devices: tuple[str, ...]
     state: str
-    """``starting`` | ``loading`` | ``idle`` | ``rendering`` | ``leaving`` | ``killed`` | ``gone`` | ``unkillable``."""
+    """``starting`` | ``loading`` | ``idle`` | ``rendering`` | ``checking`` | ``leaving`` | ``killed`` | ``gone`` | ``unkillable``."""
     pid: int = 0
     frame: int | None = None
     sample: int = 0

@@ -12,10 +12,11 @@ import shutil
 from pathlib import Path
 
 from . import failure_text, host, launch, layout, starting
-from .events import WorkerEnded
-from .model import Fault, Job, Layout, Slot
+from .berths import Given
+from .events import Compare, Hand, WorkerEnded
+from .model import Fault, Job, Layout, Slot, Strategy
 from .process import Child, Ended, Inbox
-from .protocol import Configure, Render, Request, encode
+from .protocol import Check, Configure, Render, Request, encode
 from .workerlog import WorkerLog
 
 ENTRY = Path("child", "entry.py")
@@ -67,8 +68,8 @@ class Staff:
         """Where the worker's Blender prints."""
         return self._folder / "workers" / f"{self._owner[:4]}-{worker}.log"
 
-    def configure(self, worker: int, slot: Slot) -> None:
-        """Tell the child what to load and where to render."""
+    def configure(self, worker: int, slot: Slot, persistent: bool = True) -> None:
+        """Tell the child what to load and where to render; not ``persistent``: without data kept between frames."""
         job = self._job
         request = Configure(
             worker=worker,
@@ -81,12 +82,14 @@ class Staff:
             threads=slot.threads,
             overwrite=job.overwrite,
             autoexec=job.autoexec,
-            persistent_data=job.persistent_data,
+            persistent_data=job.persistent_data if persistent else "off",
             release_claims_after=job.release_claims_after,
             sequence=job.sequence,
             home=job.home,
             resolution=job.resolution,
             samples=job.samples,
+            pixels=job.pixels,
+            side_folder=job.side_folder,
         )
         self.send(worker, request)
 
@@ -95,8 +98,12 @@ class Staff:
         if child is not None and not child.send(encode(request)):
             child.kill()  # it has not read a thousand lines: nobody is there
 
-    def hand(self, worker: int, attempt: int, frame: int) -> None:
-        self.send(worker, Render(attempt, frame))
+    def hand(self, command: Hand | Compare, frame: int) -> None:
+        """Have the child render a frame, or check it."""
+        if isinstance(command, Hand):
+            self.send(command.worker, Render(command.attempt, frame, command.again))
+        else:
+            self.send(command.worker, Check(command.attempt, frame, command.pictures))
 
     def kill(self, worker: int) -> None:
         if child := self._children.get(worker):
@@ -125,17 +132,27 @@ class Staff:
 
 def slots(job: Job, tasks: int) -> Layout:
     """Return the job's slots on this machine for so many tasks; one core stays with whoever sits at a display."""
-    cores = job.cores or max(1, host.cores() - host.has_display())
     return layout.plan(
         job.devices,
         strategy=job.strategy,
         per_device=job.per_device,
         threads=job.threads,
-        cores=cores,
+        cores=_cores(job),
         tasks=tasks,
         engine=job.engine,
         in_order=job.in_order,
     )
+
+
+def given(job: Job) -> Given | None:
+    """Return what Auto may work with in this job; None: its layout stays as it was planned."""
+    if job.strategy is not Strategy.AUTO or job.engine != layout.CYCLES or job.in_order:
+        return None
+    return Given(job.devices, _cores(job), job.threads, job.blend_size)
+
+
+def _cores(job: Job) -> int:
+    return job.cores or max(1, host.cores() - host.has_display())
 
 
 def not_started(worker: int, at: float, error: OSError) -> WorkerEnded:

@@ -22,10 +22,11 @@ _started: list[subprocess.Popen[bytes]] = []
 """Dispatchers that this process started: kept so that their ends are collected."""
 
 
-def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path]) -> None:
+def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path], command: str = "run") -> None:
     """Start the dispatcher of a prepared job folder, or go on with one that was stopped or interrupted.
 
     Args:
+        command: ``run``, or ``measure`` for a measurement's folder.
         sites: Folders with psutil and pynvml that the interpreter would not look into by itself.
 
     Raises:
@@ -39,7 +40,7 @@ def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path]) -> None
         package = copy_engine(folder)
         job.dismiss(folder, False)
         list(job.take_wishes(folder))  # left for a run that never heard of them: this one is wanted to run
-    argv = launch.command_line(interpreter, package, ["run", str(folder)], sites)
+    argv = launch.command_line(interpreter, package, [command, str(folder)], sites)
     try:
         # In the job folder: a working folder that goes away, or a disk that could not be ejected, helps nobody.
         process = host.spawn_detached(
@@ -67,7 +68,7 @@ def copy_engine(folder: Path) -> Path:
         return copy
     shutil.rmtree(copy, ignore_errors=True)
     try:
-        shutil.copytree(here, copy, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        shutil.copytree(here, copy, ignore=shutil.ignore_patterns("__pycache__", "assets"), dirs_exist_ok=True)
         os.utime(copy)
     except (OSError, shutil.Error) as error:
         raise DispatchError(f"The job folder {folder} cannot be written ({error}): make room or mend it.") from error

@@ -34,6 +34,10 @@ class Telemetry:
         """Return the cards that NVIDIA's driver knows; empty without one."""
         return tuple(self._nvml_device(pci, handle) for pci, handle in self._cards.items())
 
+    def driver(self) -> str:
+        """Return the version of NVIDIA's driver; empty where there is none."""
+        return _text(self._ask("nvmlSystemGetDriverVersion") or "") if self._cards else ""
+
     def sample(self, pids: Mapping[int, int]) -> Sample:
         """Look once; ``pids`` maps worker number to process id."""
         cards = {pci: self._card(handle) for pci, handle in self._cards.items()}

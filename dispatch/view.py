@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from .gauges import Sample
 from .leases import HeldBy
@@ -17,6 +18,7 @@ from .machine import Machine
 from .model import Device, Job, Outcome, Then
 from .roster import Worker, WorkerState
 from .snapshot import DeviceView, Message, Snapshot, WorkerView
+from .time_left import time_left
 
 
 @dataclass(slots=True)
@@ -48,21 +50,17 @@ def snapshot(
     beside: Beside,
 ) -> Snapshot:
     """Return the job at this moment."""
-    counts = machine.ledger.counts
-    left = machine.ledger.waiting() + counts[TaskState.OUT]
+    seconds_left, seconds_left_range = time_left(machine, now)
     return Snapshot(
         job=job.id,
         name=job.name,
         state=_state(machine, beside),
-        total=machine.ledger.count,
-        done=counts[TaskState.DONE],
-        found=machine.found,
-        failed=counts[TaskState.GIVEN_UP],
-        elsewhere=machine.ledger.elsewhere,
-        retried=machine.ledger.retried,
-        doubled=machine.doubled,
+        **_counts(machine),
         frames_per_second=machine.pace.frames_per_second(now),
-        seconds_left=machine.pace.seconds_left(left, now) if left or not machine.ledger.elsewhere else None,
+        seconds_left=seconds_left,
+        seconds_left_range=seconds_left_range,
+        bottleneck=machine.verdict.words,
+        auto=machine.auto.words if machine.auto else "",
         elapsed=elapsed,
         output=job.output,
         workers=tuple(_worker(w, machine, frames, now, sample) for w in machine.workers.values()),
@@ -70,9 +68,7 @@ def snapshot(
         messages=tuple(messages),
         outcome=beside.outcome,
         audit=beside.audit,
-        behind=beside.behind.name if beside.behind else "",
-        behind_job=beside.behind.job_id if beside.behind else "",
-        ahead=beside.behind.ahead if beside.behind else 0,
+        **_line(beside.behind),
         last_picture=machine.last_picture,
         movie=beside.movie,
         then=beside.then,
@@ -81,6 +77,23 @@ def snapshot(
         pid=pid,
         updated=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
+
+
+def _counts(machine: Machine) -> dict[str, Any]:
+    ledger = machine.ledger
+    return {
+        "total": ledger.count,
+        "done": ledger.counts[TaskState.DONE],
+        "found": machine.found,
+        "failed": ledger.counts[TaskState.GIVEN_UP],
+        "elsewhere": ledger.elsewhere,
+        "retried": ledger.retried,
+        "doubled": machine.doubled,
+    }
+
+
+def _line(behind: HeldBy | None) -> dict[str, Any]:
+    return {"behind": behind.name, "behind_job": behind.job_id, "ahead": behind.ahead} if behind else {}
 
 
 def _state(machine: Machine, beside: Beside) -> str:
@@ -100,7 +113,9 @@ def _state(machine: Machine, beside: Beside) -> str:
 def _worker(worker: Worker, machine: Machine, frames: Sequence[int], now: float, sample: Sample | None) -> WorkerView:
     attempt = worker.in_frame()
     seen = sample.workers.get(worker.id) if sample else None
-    state = "rendering" if worker.state is WorkerState.READY and attempt else worker.state.value
+    state = worker.state.value
+    if worker.state is WorkerState.READY:
+        state = "rendering" if attempt else "checking" if worker.check else state
     return WorkerView(
         worker=worker.id,
         slot=worker.slot.slot.name,

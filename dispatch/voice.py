@@ -21,6 +21,8 @@ from .gauges import Sample
 from .journal import Journal
 from .machine import Machine
 from .model import Job, Outcome
+from .recorder import NAME as TELEMETRY
+from .recorder import Recorder
 from .snapshot import Message, Snapshot
 from .telemetry import Telemetry
 from .view import Beside
@@ -122,7 +124,8 @@ class Voice:
 
     def _watch(self) -> None:
         """On a thread of its own: a driver in trouble takes seconds to answer."""
-        telemetry = Telemetry()
+        telemetry, recorder = Telemetry(), Recorder(self._folder / TELEMETRY)
         while not self._over.wait(LOOK):
-            self._sample = self._fresh = telemetry.sample(self._pids())
+            self._sample = self._fresh = sample = telemetry.sample(self._pids())
+            recorder.add(datetime.now().astimezone(), sample)
         telemetry.close()

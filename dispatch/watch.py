@@ -20,10 +20,11 @@ from .aside import Aside
 from .jobs_seen import JobSeen, JobsSeen, size_of
 from .launch import Interpreter
 from .listing import DevicesFound
+from .measurements_seen import MeasurementSeen, MeasurementsSeen
 from .preflight import Destination
 from .probe import Probe
 
-__all__ = ["JobSeen", "Seen", "Watch"]
+__all__ = ["JobSeen", "MeasurementSeen", "Seen", "Watch"]
 
 RUNNING = 0.25
 """Seconds between looks while a job runs."""
@@ -63,15 +64,25 @@ class Seen:
     """Size of the jobs folder, once measured."""
     destination: Destination | None = None
     """The output folder that was asked for with `Watch.look_at`."""
+    measurements: tuple[MeasurementSeen, ...] = ()
+    """Newest first."""
 
 
 class Watch:
     def __init__(
-        self, root: Path, *, package: Path, interpreters: Sequence[Interpreter], sites: Sequence[Path], blender: str
+        self,
+        root: Path,
+        *,
+        package: Path,
+        interpreters: Sequence[Interpreter],
+        sites: Sequence[Path],
+        blender: str,
+        measurements: Path | None = None,
     ) -> None:
         """
         Args:
             root: Folder that holds the jobs; need not be there.
+            measurements: Folder that holds the measurements; need not be there. None: nobody wants to see any.
             package: Folder of this package, for the process that asks for devices.
             interpreters: Those that may run it, best first; the first that works is taken.
             sites: Folders with psutil and pynvml.
@@ -79,6 +90,7 @@ class Watch:
         """
         self._root = root
         self._jobs = JobsSeen(root)
+        self._measurements = MeasurementsSeen(measurements) if measurements else None
         self._probe = Probe(package, interpreters, sites, blender)
         self._seen = Seen()
         self._output = ""
@@ -157,7 +169,9 @@ class Watch:
 
     def _look(self) -> bool:
         """Look at what is due; return whether something goes on that must be looked at soon."""
-        jobs = self._jobs.look(everything=self._is_due("jobs", LIST))
+        everything = self._is_due("jobs", LIST)
+        jobs = self._jobs.look(everything=everything)
+        measured = self._measurements.look() if everything and self._measurements else self._seen.measurements
         probing = self._probe.look()
         self._look_aside()
         found = replace(
@@ -168,6 +182,7 @@ class Watch:
             trouble=self._probe.trouble,
             destination=self._destination(),
             bytes=self._size.answer or 0,
+            measurements=measured,
         )
         if found != self._seen:
             self._seen = replace(found, version=found.version + 1)

@@ -31,6 +31,22 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def span(least: float, most: float) -> str:
+    """A time that is not known exactly: ``12 to 18 min``, ``50 s to 2 min``, ``about 5 h``. Seconds."""
+    low, high = _roughly(least), _roughly(most)
+    if low == high:
+        return f"about {low[0]} {low[1]}"
+    return f"{low[0]} to {high[0]} {high[1]}" if low[1] == high[1] else f"{low[0]} {low[1]} to {high[0]} {high[1]}"
+
+
+def _roughly(seconds: float) -> tuple[str, str]:
+    units = (("s", 1, 90), ("min", 60, 90), ("h", 3600, 36))
+    unit, length = next(((unit, length) for unit, length, last in units if seconds < last * length), ("d", 86400))
+    value = max(0.0, seconds) / length
+    digits = 1 if unit in ("h", "d") and value < 9.95 else 0
+    return f"{value:.{digits}f}".removesuffix(".0"), unit
+
+
 def size(count: float) -> str:
     """Bytes as Blender shows them: ``512 B``, ``1.5 MiB``, ``140 GiB``."""
     value, unit = float(count), "B"
@@ -44,6 +60,13 @@ def size(count: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """``1 frame``, ``250 frames``, ``100,000 frames``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def clock(seconds: float) -> str:
+    """Time since a start, to be read down a column: ``0:07``, ``3:20``, ``2:05:00``."""
+    whole = round(max(0.0, seconds))
+    head = f"{whole // 3600}:{whole // 60 % 60:02d}" if whole >= 3600 else str(whole // 60)
+    return f"{head}:{whole % 60:02d}"
 
 
 def names(items: Sequence[str], most: int = 5) -> str:
@@ -84,16 +107,18 @@ def audit(
     given_up: int = 0,
     claimed_elsewhere: int = 0,
     missing: int = 0,
+    again: int = 0,
 ) -> str:
     """The sentence a job ends with: ``250 of 250 frames complete, 0 rendered twice, 2 retried``.
 
-    What is not zero and not good is added behind: given up, claimed elsewhere, missing or broken on disk.
+    What is not zero is added behind: rendered again on purpose, given up, claimed elsewhere, missing or broken on disk.
     """
     said = [
         f"{complete:,} of {count(total, 'frame')} complete",
         f"{doubled:,} rendered twice",
         f"{retried:,} retried",
     ]
+    said += [f"{again:,} rendered again"] if again else []
     said += [f"{given_up:,} given up"] if given_up else []
     said += [f"{claimed_elsewhere:,} claimed elsewhere"] if claimed_elsewhere else []
     said += [f"{missing:,} missing or broken"] if missing else []

@@ -101,6 +101,7 @@ class MULTI_GPU_OT_clean_up_jobs(Operator):
         days = preferences.get().keep_days
         with wait_cursor(context):
             removed = removal.clean_up(preferences.jobs_root(), days)
+            removal.clean_up_measurements(preferences.measurements_root(), days)
         session.refresh()
         if removed:
             said = f"{wording.count(len(removed), 'job')} removed"

@@ -139,11 +139,16 @@ def show(path: Path, missing: str) -> str:
     """
     if not path.exists():
         raise DispatchError(missing)
-    errands.send(partial(_open, path))
+    errands.send(partial(open_by_system, path))
     return ""
 
 
-def _open(path: Path) -> str:
+def open_by_system(path: Path) -> str:
+    """Open a file with the program that the system has for it; takes seconds, so it is an errand.
+
+    Raises:
+        DispatchError: there is no such program, or it says that it cannot.
+    """
     failed = DispatchError(f"No program of this computer opens {path}: open it by hand.")
     if sys.platform == "win32":
         try:

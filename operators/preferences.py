@@ -14,7 +14,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import AddonPreferences
 
-from ..dispatch import job
+from ..dispatch import job, measure
 
 ROOT_PACKAGE = __package__.rpartition(".")[0]
 """The extension's own name in Blender, such as ``bl_ext.user_default.multi_gpu_dispatcher``."""
@@ -40,7 +40,7 @@ class Defaults:
 _new = Defaults()
 
 STRATEGIES = (
-    ("AUTO", "Auto", "One Blender per GPU, and all GPUs together where there are fewer frames than GPUs", 0),
+    ("AUTO", "Auto", "Starts one Blender per GPU, measures while it renders, and adds more where that is faster", 0),
     ("PER_DEVICE", "Per GPU", "Each GPU renders frames of its own. The fastest way for animations", 1),
     ("COMBINED", "Combined", "All GPUs render each frame together. For single, heavy pictures", 2),
 )
@@ -129,6 +129,11 @@ def get() -> Preferences | Defaults:
 def jobs_root() -> Path:
     """Return the folder that holds the jobs."""
     return job.jobs_folder(bpy.path.abspath(get().jobs_folder))
+
+
+def measurements_root() -> Path:
+    """Return the folder that holds the measurements."""
+    return measure.root(bpy.path.abspath(get().jobs_folder))
 
 
 CLASSES = (Preferences,)

@@ -32,7 +32,8 @@ def apply_default(scene: Scene) -> bool:
     return True
 
 
-def _may_change(cls: type[Operator], context: Context) -> bool:
+def may_change(cls: type[Operator], context: Context) -> bool:
+    """Whether the scene's settings may be changed; a grey button says why not."""
     scene = context.scene
     if scene is None:
         cls.poll_message_set("There is no scene")
@@ -44,7 +45,7 @@ def _may_change(cls: type[Operator], context: Context) -> bool:
 
 
 def _may_change_one(cls: type[Operator], context: Context) -> bool:
-    if not _may_change(cls, context):
+    if not may_change(cls, context):
         return False
     if not settings.of(context).presets:
         cls.poll_message_set("There is no preset in this file yet: add one")
@@ -91,7 +92,7 @@ class MULTI_GPU_OT_preset_add(Operator):
     bl_options = UNDOABLE
 
     name: StringProperty(name="Name", description="The new preset's name", default="Preset", options={"SKIP_SAVE"})
-    poll = classmethod(_may_change)
+    poll = classmethod(may_change)
 
     def execute(self, context: Context) -> set[str]:
         found = settings.of(context)
@@ -168,7 +169,7 @@ class MULTI_GPU_OT_user_preset_apply(Operator):
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     menu_idname: StringProperty(default=USER_MENU, options={"SKIP_SAVE"})
-    poll = classmethod(_may_change)
+    poll = classmethod(may_change)
 
     def execute(self, _context: Context) -> set[str]:
         return bpy.ops.script.execute_preset(filepath=self.filepath, menu_idname=self.menu_idname)

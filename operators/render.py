@@ -12,7 +12,7 @@ from pathlib import Path
 from bpy.types import Context, Operator
 
 from ..dispatch import shown as rules
-from ..dispatch import starting
+from ..dispatch import starting, wording
 from ..dispatch.child import views
 from ..dispatch.model import Outcome
 from ..dispatch.watch import JobSeen
@@ -22,7 +22,8 @@ from .plans import Kind
 from .stepwise import Steps, Stepwise
 
 
-def _may_start(cls: type[Operator], context: Context) -> bool:
+def may_start(cls: type[Operator], context: Context) -> bool:
+    """Whether a job of the scene can be made now; a grey button says why not."""
     scene, why = context.scene, ""
     if session.busy:
         why = f"A job is being made: {session.busy}"
@@ -39,12 +40,13 @@ def _may_start(cls: type[Operator], context: Context) -> bool:
 
 class _Render(Stepwise):
     bl_options = set()  # as Blender's own: a render is not repeated by Shift R
-    poll = classmethod(_may_start)
+    poll = classmethod(may_start)
     kind = Kind.ANIMATION
 
     def steps(self) -> Steps[str]:
-        started = yield from start.run(self.kind)
-        return started.words
+        started = yield from start.run(self.kind, start.rendering())
+        session.show(str(started.folder))
+        return f"{wording.count(started.frames, 'frame')} on their way: {started.saved}."
 
 
 class MULTI_GPU_OT_render_animation(_Render, Operator):

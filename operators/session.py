@@ -30,6 +30,8 @@ findings: tuple[Finding, ...] = ()
 """Of the last full look at the scene."""
 looked_at = ("", "")
 """That scene's name and its output: what was found about them says nothing about others."""
+measured = ""
+"""Folder of the measurement that was started from the open file; empty: none was."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,12 @@ def _opened() -> Watch | None:
     if _watch is None and _on:
         _place, _asked = _Place(preferences.jobs_root(), blender()), False
         _watch = Watch(
-            _place.root, package=package(), interpreters=_interpreters(), sites=sites(), blender=_place.blender
+            _place.root,
+            package=package(),
+            interpreters=_interpreters(),
+            sites=sites(),
+            blender=_place.blender,
+            measurements=preferences.measurements_root(),
         )
         _watch.start()
     return _watch
@@ -190,8 +197,8 @@ CLASSES = ()
 
 
 def register() -> None:
-    global _on, _wanted, busy, trouble, findings
-    _on, _wanted, busy, trouble, findings = True, "", "", "", ()
+    global _on, _wanted, busy, trouble, findings, measured
+    _on, _wanted, busy, trouble, findings, measured = True, "", "", "", (), ""
 
 
 def unregister() -> None:

@@ -21,7 +21,7 @@ ORDERS = (
     ("COARSE_TO_FINE", "Coarse to Fine", "First, last, middle, quarters and so on: the whole shot shows early"),
 )
 PERSISTENT_DATA = (
-    ("AUTO", "Auto", "Keep the scene's data between frames, unless memory runs short"),
+    ("AUTO", "Auto", "Keep the scene's data between frames, while frames look right with it"),
     ("ON", "On", "Always keep the scene's data between frames"),
     ("FILE", "As in File", "As Render Properties, Performance, Persistent Data says"),
 )

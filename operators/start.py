@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,15 +74,33 @@ class Children:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job whose dispatcher was started."""
+    """A job, or a measurement, whose process was started."""
 
     folder: Path
-    words: str
-    """One sentence for people."""
+    frames: int
+    saved: str
+    """``the scene was saved in 0.4 s (12 MiB)``."""
 
 
-def run(kind: Kind) -> Steps[Started]:
-    """Start a job of the scene on screen.
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a folder with a copy of the scene is made for."""
+
+    root: Path
+    """Where it is made."""
+    create: Callable[[job.Job, Path, str], object]
+    """Writes it down: the job, the root, the folder of the children's preferences."""
+    command: str = "run"
+    """The engine's command that takes it."""
+
+
+def rendering() -> Purpose:
+    """Return what the render buttons are for."""
+    return Purpose(preferences.jobs_root(), job.create)
+
+
+def run(kind: Kind, purpose: Purpose) -> Steps[Started]:
+    """Start a job of the scene on screen, or what else the purpose is.
 
     Raises:
         DispatchError: it cannot be, in one sentence for the panel. Nothing is left behind.
@@ -96,22 +115,21 @@ def run(kind: Kind) -> Steps[Started]:
     interpreter = session.interpreter()
     if interpreter is None:
         raise DispatchError("Nothing was found that can run the render outside this Blender: restart Blender.")
-    folder = preferences.jobs_root() / job.new_id(Path(bpy.data.filepath or scene_copy.UNSAVED).stem)
+    folder = purpose.root / job.new_id(Path(bpy.data.filepath or scene_copy.UNSAVED).stem)
     with wait_cursor(bpy.context):
         copied = scene_copy.save(folder)
     try:
         made = _written(looked, chosen, children.program, copied, kind)
         yield from shown("Starting …")
         with wait_cursor(bpy.context):
-            job.create(made, folder.parent, "" if made.factory else children.config)
-            starting.start(folder, interpreter, session.sites())
+            purpose.create(made, folder.parent, "" if made.factory else children.config)
+            starting.start(folder, interpreter, session.sites(), purpose.command)
     except BaseException:
         # Also when the operator is ended in between: a job that nobody started is no job.
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    session.show(str(folder))
     saved = f"the scene was saved in {copied.seconds:.1f} s ({wording.size(copied.size)})"
-    return Started(folder, f"{wording.count(len(looked.plan.frames), 'frame')} on their way: {saved}.")
+    return Started(folder, len(looked.plan.frames), saved)
 
 
 def look(kind: Kind) -> Steps[Looked]:

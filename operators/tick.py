@@ -14,10 +14,10 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from ..dispatch import job, removal, starting
+from ..dispatch import job, measurement_words, removal, starting
 from ..dispatch import shown as rules
 from ..dispatch.launch import Interpreter
-from ..dispatch.watch import JobSeen, Seen
+from ..dispatch.watch import JobSeen, MeasurementSeen, Seen
 from . import errands, notices, preferences, presets, session
 
 RUNNING = 0.25
@@ -34,6 +34,8 @@ _drawn: tuple[object, ...] = ()
 """What was on the screen at the last redraw."""
 _at_work: frozenset[str] = frozenset()
 """Folders of the jobs that were at work at the last tick."""
+_measuring: frozenset[str] = frozenset()
+"""Folders of the measurements that ran at the last tick."""
 _lines: list[tuple[str, str]] = []
 """What is to be said as soon as Blender is idle."""
 _can_go_on = ""
@@ -87,6 +89,7 @@ def _tick() -> None:
     seen = session.seen()
     if seen.version:
         _look_for_ends(seen.jobs)
+        _look_for_results(seen.measurements)
         _resume_by_itself(seen.jobs)
     for told in errands.told():
         _hear(told)
@@ -112,6 +115,14 @@ def _look_for_ends(jobs: tuple[JobSeen, ...]) -> None:
     # Where the panel is on the screen it says so itself, and a pop-over would only stand in the way.
     if before != _at_work and preferences.get().notice_blender and not is_on_screen():
         _lines.extend(notices.ended(rules.ends(before, jobs)))
+
+
+def _look_for_results(measurements: tuple[MeasurementSeen, ...]) -> None:
+    global _measuring
+    before, _measuring = _measuring, frozenset(each.folder for each in measurements if each.running)
+    if before != _measuring and preferences.get().notice_blender and not is_on_screen():
+        over = [each for each in measurements if each.folder in before - _measuring]
+        _lines.extend((measurement_words.ended(each), "INFO") for each in over)
 
 
 def _hear(told: errands.Told) -> None:
@@ -142,7 +153,8 @@ def _resume_by_itself(jobs: tuple[JobSeen, ...]) -> None:
         _first_look = False
         chosen = preferences.get()
         if chosen.keep_days > 0:
-            errands.send(partial(_clean_up, preferences.jobs_root(), chosen.keep_days))
+            places = preferences.jobs_root(), preferences.measurements_root()
+            errands.send(partial(_clean_up, *places, chosen.keep_days))
         if chosen.resume_by_itself:
             _to_resume = tuple(each.folder for each in rules.interrupted(jobs))
     if _to_resume and (interpreter := session.interpreter()):
@@ -157,8 +169,9 @@ def _resume(folder: Path, interpreter: Interpreter, sites: list[Path]) -> str:
     return ""
 
 
-def _clean_up(root: Path, keep_days: int) -> str:
-    removal.clean_up(root, keep_days)
+def _clean_up(jobs: Path, measurements: Path, keep_days: int) -> str:
+    removal.clean_up(jobs, keep_days)
+    removal.clean_up_measurements(measurements, keep_days)
     return ""
 
 
@@ -168,7 +181,7 @@ def _clean_up(root: Path, keep_days: int) -> str:
 @persistent
 def after_load(*_: object) -> None:
     """Another file: what was found in the last one says nothing about it, and it may name a preset to begin with."""
-    session.findings, session.trouble = (), ""
+    session.findings, session.trouble, session.measured = (), "", ""
     for scene in bpy.data.scenes:
         try:
             presets.apply_default(scene)
@@ -177,8 +190,8 @@ def after_load(*_: object) -> None:
 
 
 def register() -> None:
-    global _drawn, _at_work, _can_go_on, _first_look, _to_resume
-    _drawn, _at_work, _can_go_on, _first_look, _to_resume = (), frozenset(), "", True, ()
+    global _drawn, _at_work, _measuring, _can_go_on, _first_look, _to_resume
+    _drawn, _at_work, _measuring, _can_go_on, _first_look, _to_resume = (), frozenset(), frozenset(), "", True, ()
     _lines.clear()
     bpy.app.handlers.load_post.append(after_load)
     bpy.app.timers.register(tick, first_interval=RUNNING, persistent=True)

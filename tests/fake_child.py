@@ -73,6 +73,7 @@ class Child:
     leaving: bool = False
     attempt: int = 0
     frame: int | None = None
+    again: bool = False
 
     def __post_init__(self) -> None:
         self.inbox: queue.Queue[Any] = queue.Queue()
@@ -177,7 +178,7 @@ class Child:
                 self.inspect(message)
             case p.Configure():
                 self.configure(message)
-            case p.Render():
+            case p.Render() | p.Check():
                 self.pending.append(message)
             case p.MakeMovie():
                 self.make_movie(message)
@@ -223,9 +224,35 @@ class Child:
         self.strike("load")
         self.say(self.protocol.Loaded(seconds=0.01, devices=request.devices or ("CPU",)))
 
+    def check(self, request: Any) -> None:
+        """Compare as a rule says: frames differ where one says so and data was kept. The private folder is a real one."""
+        from mgd_dispatch.working_folder import WorkingFolder, make_fresh_folder, remove_tree
+
+        folder = Path(request.pictures[-1].path).parent
+        self.enter(str(folder))
+        temp = WorkingFolder(folder).temp_of(self.setup.owner, request.attempt)
+        try:
+            make_fresh_folder(temp)
+            (temp / "picture").write_bytes(b"x")
+            rules = [rule.do for rule in self.strike("check")]
+            self.wait(self.script.get("seconds", 0.0))
+            same = "differ" not in rules
+            answer = self.protocol.Checked(
+                request.attempt, "unread" not in rules, same, 0.0 if same else 0.5, "the script says so"
+            )
+        except FrameError as failure:
+            answer = self.protocol.Failed(request.attempt, *failure.args)
+        finally:
+            remove_tree(temp)
+        self.say(answer)
+
     def render(self, request: Any) -> None:
         """Render one frame; its pictures stay in ``held`` until the journal knows them."""
         self.attempt, self.frame = request.attempt, request.frame
+        if isinstance(request, self.protocol.Check):
+            self.check(request)
+            return
+        self.again = request.again
         if self.free_at:
             self.gaps.append(time.monotonic() - self.free_at)
         drop: Callable[[], None] = lambda: None  # noqa: E731
@@ -241,6 +268,7 @@ class Child:
             self.strike("render")
             began = time.monotonic()
             self.wait(self.script.get("seconds", 0.0))
+            self.use_cards(self.script.get("card_seconds", 0.0))
             pictures = make()
             self.log_render()
             phases = self.model.Phases(render=time.monotonic() - began)
@@ -251,6 +279,15 @@ class Child:
             drop()
             self.held.pop(request.attempt, None)
             self.say(self.protocol.Failed(request.attempt, *failure.args))
+
+    def use_cards(self, seconds: float) -> None:
+        """Have the cards to oneself as long as the frame's samples and pixels take; several share them evenly."""
+        if seconds:
+            import fake_cards
+
+            work = seconds * self.setup.pixels * (self.setup.samples or 100.0) / 100
+            with fake_cards.held(self.script.counts, self.setup.devices):
+                self.wait(work / len(self.setup.devices))
 
     def make_movie(self, request: Any) -> None:
         """Put the pictures' names into a file, which stays half in our working folder where a rule strikes."""

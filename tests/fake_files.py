@@ -28,6 +28,7 @@ def real_files(child: Any, final: Path) -> Files | None:
         overwrite=setup.overwrite,
         expected_size=size,
         release_after=setup.release_claims_after,
+        again=child.again,
     )
     if isinstance(claim, claims.AlreadyThere):
         child.say(child.protocol.Skipped(attempt, tuple(claim.pictures)))
@@ -38,7 +39,8 @@ def real_files(child: Any, final: Path) -> Files | None:
     temp = claim.temp / final.name
 
     def make() -> tuple[Any, ...]:
-        temp.write_bytes(png(*size, note=f"frame {frame} attempt {attempt} worker {setup.worker} pid {os.getpid()}"))
+        who = f"frame {frame} attempt {attempt} worker {setup.worker} pid {os.getpid()} data {setup.persistent_data}"
+        temp.write_bytes(png(*size, note=who))
         pictures.check(temp, size=size)
         found = pictures.digest(temp)
         return (child.model.Picture(str(final), found.size, found.hash),)

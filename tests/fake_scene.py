@@ -4,6 +4,7 @@
 ``$FAKE_CHILD`` (a JSON object) lies over the script and is all that is known before a scene is named. Keys, all optional:
 
     frames [start, end, step]   size [width, height]   seconds (a frame)   devices [[id, name, backend], …]
+    card_seconds: beside them, for which a frame holds its worker's cards exclusively (see `fake_cards`)
     facts {field of SceneFacts: value}   preferred [ids]   error "sentence for Inspected"
     pictures "real" | "link" | "none"    real: claims, temp folder, check, replace; link: one picture per child, linked to
                                          every final name (benchmarks); none: no file at all
@@ -33,11 +34,11 @@ class Rule:
     """One way to misbehave."""
 
     at: str
-    """A place (``start load inspect claim render movie commit leave end``) or a report's name (``Rendered``: before it goes out)."""
+    """A place (``start load inspect claim render check movie commit leave end``) or a report's name (``Rendered``: before it goes out)."""
     do: str
     """``exit`` (code) ``signal`` (code) ``stop`` (SIGSTOP: alive, but deaf) ``hang`` ``sleep`` (seconds) ``ignore`` (Leave) ``deaf`` (to
     the end of stdin) ``garbage`` ``flood`` (stream, size) ``endless`` (the same without a line's end) ``close`` (the pipe)
-    ``fail`` (fault, words) ``broken`` (fault, words); of a report: ``half`` ``lost`` ``double`` ``other`` (another attempt's
+    ``fail`` (fault, words) ``broken`` (fault, words); of a check: ``differ`` ``unread``; of a report: ``half`` ``lost`` ``double`` ``other`` (another attempt's
     number) ``wrong-device``."""
     frames: tuple[int, ...] | None = None
     """None: any, and places without a frame."""

@@ -12,7 +12,7 @@ die() { say "$*" >&2; exit 1; }
 
 value() { sed -n "s|^$1 = \"\(.*\)\"|\1|p" blender_manifest.toml; }
 id=$(value id) zip=dist/$(value id)-$(value version).zip
-most=1500000 # bytes
+most=3500000 # bytes
 
 if [ -n "${BLENDER:-}" ]; then
     blender=$(command -v "$BLENDER") || die "there is no application '$BLENDER': check BLENDER=PATH"
@@ -33,7 +33,7 @@ tool() { # with preferences of its own: the add-ons and repositories of whoever 
 
 check_zip() { # only what Blender needs, and small
     strange=$(python3 -m zipfile -l "$zip" | awk 'NR > 1 {print $1}' |
-        grep -vE '^(__init__\.py|blender_manifest\.toml|LICENSE|README\.md|(dispatch|operators|ui)/([a-z_0-9]+/)*([a-z_0-9]+\.py)?|wheels/([^/]*\.whl)?)$') || true
+        grep -vE '^(__init__\.py|blender_manifest\.toml|LICENSE|README\.md|(dispatch|operators|ui)/([a-z_0-9]+/)*([a-z_0-9]+\.py)?|dispatch/assets/(report\.(css|js)|plotly\.(min\.js|LICENSE\.txt))|wheels/([^/]*\.whl)?)$') || true
     [ -z "$strange" ] || die "the zip holds what does not belong there; mend paths_exclude_pattern: $strange"
     size=$(wc -c <"$zip")
     [ "$size" -lt $most ] || die "the zip has $size bytes, $most are the most"
@@ -43,6 +43,7 @@ check_zip() { # only what Blender needs, and small
 case ${1:-} in
 zip)
     sh tools/wheels.sh
+    sh tools/assets.sh
     mkdir -p dist
     rm -f "dist/$id"-*.zip
     tool build --source-dir . --output-filepath "$zip"

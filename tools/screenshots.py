@@ -27,8 +27,9 @@ from gui.session import Session  # noqa: E402
 from gui.simulated import fake_blender  # noqa: E402
 from waiting import until  # noqa: E402
 
-from dispatch import job  # noqa: E402
-from dispatch.model import PROGRAM  # noqa: E402
+from dispatch import job, measure  # noqa: E402
+from dispatch.measurement import Measurement, Recommendation, State  # noqa: E402
+from dispatch.model import PROGRAM, Strategy  # noqa: E402
 
 WIDTH = 352
 """Pixels of the properties editor, its tabs included: the panel itself gets 30 fewer."""
@@ -150,6 +151,25 @@ def waiting(studio: Studio) -> None:
         studio.take(session, "waiting")
 
 
+def measured(studio: Studio) -> None:
+    with studio.artist(2, 250, 2.0, unfolded=("MULTI_GPU_PT_measure",)) as session:
+        folder = studio.home / "state" / PROGRAM / "measurements" / "20261121-140200-forest-7f3a"
+        folder.mkdir(parents=True)
+        reason = (
+            "2 per GPU: 24.1 frames/s, 93 % more than 1 per GPU, and as fast as 3 per GPU within the noise. "
+            "A worker takes 2.1 GiB of RAM and 3.4 GiB of VRAM."
+        )
+        found = Measurement(
+            **{"id": folder.name, "created": "2026-11-21T14:02:00+00:00", "state": State.COMPLETE, "name": "forest"},
+            **{"blend": str(studio.home / "shots" / "forest" / "forest.blend"), "blender": "Blender", "devices": ()},
+            scene="Scene",
+            recommendation=Recommendation(Strategy.PER_DEVICE, 2, 0, reason),
+        )
+        measure.write(folder, found)
+        session.wait_for("any('24.1 frames/s' in word for word in panel_words())")
+        studio.take(session, "measured")
+
+
 PICTURES: dict[str, Callable[[Studio], None]] = {
     "idle": idle,
     "devices": devices,
@@ -159,6 +179,7 @@ PICTURES: dict[str, Callable[[Studio], None]] = {
     "failed-worker": failed,
     "finished": finished,
     "waiting": waiting,
+    "measured": measured,
 }
 
 

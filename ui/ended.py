@@ -31,6 +31,7 @@ def draw(layout: UILayout, job: JobSeen, context: Context) -> None:
         _head(box, job, head, ICONS.get(snapshot.outcome, "ERROR"), context)
         text.paragraph(box, job_words.audit(snapshot), context, box=True)
         _averages(box, snapshot, context)
+        running.why(box, snapshot, context, box=True)
     _what_now(layout, job, snapshot, context)
     if snapshot and snapshot.outcome not in (Outcome.COMPLETE, Outcome.STOPPED):
         running.problems(layout, snapshot, context)
@@ -76,3 +77,4 @@ def _what_now(layout: UILayout, job: JobSeen, snapshot: Snapshot | None, context
         column.operator("multi_gpu.open_job_folder", text="Open Job Folder", icon="TEXT").folder = job.folder
     if snapshot and snapshot.done:
         running.pictures(column, job, play=True)
+        column.operator("multi_gpu.open_report", text="Report", icon="GRAPH").folder = job.folder

@@ -60,6 +60,9 @@ def render_menu(self: Menu, _context: Context) -> None:
     layout.operator("multi_gpu.resume", text="Resume Render on All GPUs")
     layout.operator("multi_gpu.show_frame", text="Show Last Frame of All GPUs", icon="IMAGE_DATA")
     layout.operator("multi_gpu.open_output", text="Open Output Folder of All GPUs", icon="FILE_FOLDER")
+    layout.operator("multi_gpu.open_report", text="Open Report of All GPUs", icon="GRAPH")
+    layout.separator()
+    layout.operator("multi_gpu.measure_scene", text="Measure Scene on All GPUs")
 
 
 CLASSES = (MULTI_GPU_MT_stop, MULTI_GPU_MT_then)

@@ -34,6 +34,7 @@ def draw(layout: UILayout, job: JobSeen, context: Context) -> None:
     _overall(layout, snapshot, time.time(), context)
     _steering(layout, job)
     _workers(layout, snapshot, context)
+    why(layout, snapshot, context)
     problems(layout, snapshot, context)
     column = layout.column(align=True)
     pictures(column, job)
@@ -71,6 +72,12 @@ def problems(layout: UILayout, snapshot: Snapshot, context: Context) -> None:
             row.operator("multi_gpu.open_log", text="", icon="TEXT").path = message.log
 
 
+def why(layout: UILayout, snapshot: Snapshot, context: Context, *, box: bool = False) -> None:
+    """Draw what Auto decided, and why the job is not faster: a quiet sentence each."""
+    for sentence in job_words.reasons(snapshot):
+        text.quiet(layout, sentence, context, box=box)
+
+
 def pictures(layout: UILayout, job: JobSeen, *, play: bool = False) -> None:
     """Draw the ways to the pictures."""
     row = layout.row(align=True)
@@ -80,6 +87,8 @@ def pictures(layout: UILayout, job: JobSeen, *, play: bool = False) -> None:
     if play:
         _button(shown, "multi_gpu.play", "Play", "PLAY", job)
     _button(shown, "multi_gpu.show_frame", "" if play else "Show Frame", "IMAGE_DATA", job)
+    if not play:
+        _button(row, "multi_gpu.open_report", "", "GRAPH", job)
 
 
 def _overall(layout: UILayout, snapshot: Snapshot, now: float, context: Context) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Phases
-from . import outputs
+from . import outputs, stand_in
 from .handlers import Ours, Watch
 
 _RANGE = ("frame_start", "frame_end", "frame_preview")
@@ -43,32 +43,25 @@ def render(
     *,
     literal: bool,
     ours: Ours,
+    late: Path | None = None,
     tell: Callable[[int, int], None],
 ) -> Shot:
     """Render one frame.
 
     Args:
         literal: The answer of `reads_range`.
+        late: Folder for files whose compression is put off; None: Blender compresses all.
         tell: Called with samples done and samples in all, at most four times a second, on another thread.
 
     Raises:
         NotRendered: Blender or its engine reported an error.
         outputs.NamesClash: the files that appeared cannot be put in place.
     """
-    import bpy
-
-    modern = bpy.app.version >= (5, 0)
-    literal = not modern and (literal or frame < 0)
-    with outputs.redirected(scene, template, finals, temp, literal=literal) as redirection:
+    literal = not _takes_frames() and (literal or frame < 0)
+    with outputs.redirected(scene, template, finals, temp, literal=literal, late=late) as redirection:
         watch = ours.watch = Watch(tell, redirection.insist)
         try:
-            if modern:
-                result = bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame)
-            elif literal:
-                scene.frame_set(frame)
-                result = bpy.ops.render.render(write_still=True)
-            else:
-                result = _render_range(scene, frame)
+            result = _call(scene, frame, literal=literal, alone=ours.alone)
         except RuntimeError as error:
             raise NotRendered(str(error).strip()) from None
         finally:
@@ -80,6 +73,26 @@ def render(
         raise outputs.NamesClash(redirection.changed)
     sides, mains = redirection.pairs()
     return Shot(tuple(sides), tuple(mains), phases)
+
+
+def _call(scene: Any, frame: int, *, literal: bool, alone: bool) -> Any:
+    """Have Blender render the frame; return the operator's result."""
+    import bpy
+
+    if literal:
+        scene.frame_set(frame)
+        return bpy.ops.render.render(write_still=True)
+    with stand_in.context(scene, fits=alone) as told:
+        if _takes_frames():
+            return bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame, **told)
+        return _render_range(scene, frame, told)
+
+
+def _takes_frames() -> bool:
+    """Whether the render operator has arguments for the range."""
+    import bpy
+
+    return bool(bpy.app.version >= (5, 0))
 
 
 def reads_range(scene: Any) -> bool:
@@ -106,7 +119,7 @@ def drivers() -> Iterator[Any]:
                 yield from getattr(getattr(owner, "animation_data", None), "drivers", ())
 
 
-def _render_range(scene: Any, frame: int) -> Any:
+def _render_range(scene: Any, frame: int, told: dict[str, str]) -> Any:
     import bpy
 
     saved = scene.frame_start, scene.frame_end
@@ -114,7 +127,7 @@ def _render_range(scene: Any, frame: int) -> Any:
         scene.frame_start = scene.frame_end = frame
         if (scene.frame_start, scene.frame_end) != (frame, frame):
             raise NotRendered(f"Blender does not take {frame} as a frame to render.")
-        return bpy.ops.render.render(animation=True)
+        return bpy.ops.render.render(animation=True, **told)
     finally:
         scene.frame_start, scene.frame_end = saved
 

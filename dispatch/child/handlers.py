@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ONCE_PER_JOB = ("render_init", "render_complete", "render_cancel")
 """In a plain animation render these fire once; here they would for every frame."""
 AROUND_FRAMES = ("frame_change_pre", "frame_change_post", "render_pre", "render_post", "render_write")
+_DURING_FRAMES = (*AROUND_FRAMES, "render_stats", "depsgraph_update_pre", "depsgraph_update_post")
+_COMPOSITING = ("composite_pre", "composite_post")
 
 _SAMPLE = re.compile(r"\bSample (\d+)/(\d+)")
 _SAVING = re.compile(r"\(Saving: (?:(\d+):)?(\d+):(\d+(?:\.\d+)?)\)")
@@ -40,6 +42,11 @@ def leave_out() -> tuple[str, ...]:
         kept = [handler for handler in _list(where) if _is_ours(handler)]
         _list(where)[:] = kept
     return names
+
+
+def watched() -> bool:
+    """Whether handlers that are not ours run while a frame is rendered."""
+    return any(not _is_ours(handler) for where in (*_DURING_FRAMES, *_COMPOSITING) for handler in _list(where))
 
 
 def leave_out_frames() -> None:
@@ -77,12 +84,17 @@ class Watch:
             self.saving = int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3])
 
     def phase_times(self) -> tuple[float, float, float, float]:
-        """Return seconds of evaluate, sync, render and write; call when the render call has returned."""
+        """Return seconds of evaluate, sync, render and write; call when the render call has returned.
+
+        After the picture is saved Blender may evaluate the scene once more, for the frame it stood at: that is
+        evaluation too.
+        """
         engine = self.engine or self.done or self.begun
+        after = time.monotonic() - self.done if self.done else 0.0
         sample = max(self.sample or engine, engine)
         done = max(self.done or time.monotonic(), sample)
         write = min(self.saving, done - sample)
-        return engine - self.begun, sample - engine, done - sample - write, write
+        return engine - self.begun + after, sample - engine, done - sample - write, write
 
 
 class Ours:
@@ -90,6 +102,8 @@ class Ours:
 
     def __init__(self, on_load: Callable[[], None]) -> None:
         self.watch: Watch | None = None
+        self.alone = False
+        """Nothing in the file can tell whose context a frame is rendered in: the answer of `stand_in.fits`."""
         self._on_load = on_load
 
     def install(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import paths
+from .late import PutOff
 
 _UP = 4
 """Levels of folders below a detour, so that ``..`` in a slot's path stays inside it."""
@@ -35,6 +36,12 @@ def file_outputs(scene: Any) -> Iterator[Any]:
                 yield node
             if getattr(node, "node_tree", None):
                 waiting.append(node.node_tree)
+
+
+def send_to(scene: Any, folder: str) -> None:
+    """Let every File Output node write into a folder of its own below ``folder``."""
+    for number, node in enumerate(file_outputs(scene), 1):
+        setattr(node, setting(node), paths.literally(paths.join(paths.join(folder, str(number)), "")))
 
 
 def compositor_tree(scene: Any) -> Any:
@@ -77,9 +84,10 @@ class Detour:
     original: str
     path: str
     """What the node is set to."""
+    late: PutOff
 
     @classmethod
-    def of(cls, node: Any, folder: Path) -> Detour:
+    def of(cls, node: Any, folder: Path, late: PutOff) -> Detour:
         """Point the node below ``folder``."""
         original = getattr(node, setting(node))
         base = folder.joinpath(*["d"] * _UP)
@@ -93,7 +101,8 @@ class Detour:
         base.mkdir(parents=True)
         path = paths.literally(f"{base}{os.sep}") + rest
         setattr(node, setting(node), path)
-        return cls(node, f"{node.id_data.name}: {node.name}", folder, base, real, original, path)
+        late.begin()
+        return cls(node, f"{node.id_data.name}: {node.name}", folder, base, real, original, path, late)
 
     def insist(self) -> bool:
         """Point the node back where a script has changed it; return whether one had."""
@@ -103,7 +112,8 @@ class Detour:
         return True
 
     def end(self) -> None:
-        """Give the node its own path back."""
+        """Give the node its own settings back."""
+        self.late.end()
         setattr(self.node, setting(self.node), self.original)
 
     def final(self, temp: Path) -> Path:

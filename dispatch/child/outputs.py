@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import nodes, paths, views
+from .late import PutOff, formats_of
 
 
 class NamesClash(Exception):
@@ -31,6 +32,8 @@ class Pair:
     final: Path
     node: str = ""
     """The File Output node that wrote it; empty: the main output."""
+    level: int = 0
+    """Of zlib, by which its pixels are still to be compressed; 0: it is as it shall be."""
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Redirection:
     main: Path
     filepath: str
     """What the main output is set to."""
+    late: PutOff
     sides: list[nodes.Detour] = field(default_factory=list)
     changed: str = ""
     """Sentence: a script changed an output path while the frame was rendered."""
@@ -64,38 +68,44 @@ class Redirection:
             NamesClash: two files have the same final name, or the main picture has another name than predicted.
         """
         there = {path.name: path for path in _files(self.main)}
-        mains = [Pair(there.pop(final.name), final) for final in self.finals if final.name in there]
+        level = self.late.level
+        mains = [Pair(there.pop(final.name), final, level=level) for final in self.finals if final.name in there]
         if there and len(mains) < len(self.finals):
             missing = next(final.name for final in self.finals if final.name not in {m.final.name for m in mains})
             raise NamesClash(f"Blender named the picture '{min(there)}', not '{missing}': change the output path.")
         sides = [Pair(path, self.finals[-1].with_name(name)) for name, path in sorted(there.items())]
         for side in self.sides:
-            sides += [Pair(path, side.final(path), side.name) for path in _files(side.folder)]
+            sides += [Pair(path, side.final(path), side.name, side.late.level) for path in _files(side.folder)]
         _refuse_clashes([*sides, *mains])
         return sides, mains
 
 
 @contextlib.contextmanager
 def redirected(
-    scene: Any, template: str, finals: tuple[Path, ...], temp: Path, *, literal: bool
+    scene: Any, template: str, finals: tuple[Path, ...], temp: Path, *, literal: bool, late: Path | None = None
 ) -> Iterator[Redirection]:
     """Let the scene write into ``temp``.
 
     Args:
         literal: For ``render(write_still=True)``, which puts no frame number into the name.
+        late: Folder for files whose compression is put off; None: Blender compresses all.
     """
     render = scene.render
     saved = render.filepath, render.use_overwrite, render.use_placeholder
-    main = temp / "main"
+    put_off = PutOff([render.image_settings] if late else ())
+    main = ((put_off.level and late) or temp) / "main"
     main.mkdir()
     name = _plain_name(scene, finals[-1]) if literal else paths.split(template)[1]
-    here = Redirection(scene, finals, main, paths.literally(f"{main}{os.sep}") + name)
+    here = Redirection(scene, finals, main, paths.literally(f"{main}{os.sep}") + name, put_off)
     try:
         render.filepath = here.filepath
         render.use_overwrite, render.use_placeholder = True, False
-        here.sides = [nodes.Detour.of(node, temp / f"side{n}") for n, node in enumerate(nodes.file_outputs(scene))]
+        put_off.begin()
+        for number, node in enumerate(nodes.file_outputs(scene)):
+            here.sides.append(_detour(node, f"side{number}", temp, late))
         yield here
     finally:
+        put_off.end()
         render.filepath, render.use_overwrite, render.use_placeholder = saved
         for side in here.sides:
             side.end()
@@ -129,6 +139,11 @@ def plain_name(scene: Any, template: str, frame: int) -> Path:
         scene.render.filepath = saved
         if scene.camera != camera:
             scene.camera = camera
+
+
+def _detour(node: Any, name: str, temp: Path, late: Path | None) -> nodes.Detour:
+    put_off = PutOff(formats_of(node) if late else ())
+    return nodes.Detour.of(node, ((put_off.level and late) or temp) / name, put_off)
 
 
 def _plain_name(scene: Any, final: Path) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carries rendered frames home on a thread of its own, while the next frame renders.
 
-Checks and hashes the pictures, says `Rendered`, waits for the dispatcher's `Commit`, puts them in place, says
+Packs, checks and hashes the pictures, says `Rendered`, waits for the dispatcher's `Commit`, puts them in place, says
 `Committed`. Owns every attempt from the end of its rendering to its end. It must not touch bpy, and what goes wrong
 with one attempt must not hurt another.
 """
@@ -12,6 +12,7 @@ import dataclasses
 import queue
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +21,14 @@ from pathlib import Path
 from .. import host, pictures
 from ..claims import Claim, TakenOver
 from ..model import DispatchError, Fault, Phases, Picture
+from ..pictures.packing import pack_png
 from ..protocol import Commit, Committed, Discard, Failed, Rendered, Report
 from ..working_folder import CannotWrite, cannot_write
 from .folders import Folders
 from .outputs import Pair
+
+_WAITING = 2
+"""Frames that may wait to be packed and checked: their uncompressed files take room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Porter:
         self._tell = tell
         self._folders = folders
         self._work: queue.SimpleQueue[Parcel | Commit | Discard | None] = queue.SimpleQueue()
+        self._room = threading.BoundedSemaphore(_WAITING)
         self._waiting: dict[int, Parcel] = {}
         self._discarded: set[int] = set()
         self._written: dict[Path, int] = {}
@@ -61,8 +67,12 @@ class Porter:
         self._thread.start()
 
     def take(self, parcel: Parcel) -> None:
-        """Take over a rendered frame."""
-        self._work.put(parcel)
+        """Take over a rendered frame; wait for earlier ones where too many lie here."""
+        begun = time.monotonic()
+        self._room.acquire()
+        waited = time.monotonic() - begun
+        phases = dataclasses.replace(parcel.phases, write=parcel.phases.write + waited)
+        self._work.put(dataclasses.replace(parcel, phases=phases))
 
     def hear(self, request: Commit | Discard) -> None:
         """Take the dispatcher's word about an attempt."""
@@ -87,6 +97,7 @@ class Porter:
                 closing = True
             elif isinstance(item, Parcel):
                 self._guard(item, self._check)
+                self._room.release()
             elif (parcel := self._waiting.pop(item.attempt, None)) is not None:
                 self._guard(parcel, self._commit if isinstance(item, Commit) else _release)
 
@@ -102,7 +113,9 @@ class Porter:
         if self.is_discarded(parcel.attempt):
             _release(parcel)
             return
+        begun = time.monotonic()
         self._refuse_overwriting(parcel)
+        _pack(parcel)
         for pair in parcel.sides:
             pictures.check(pair.temp)
         there = {pair.final for pair in parcel.mains}
@@ -118,7 +131,8 @@ class Porter:
         found = tuple(_picture(pair, kept=pair.final in parcel.claim.kept) for pair in parcel.pairs)
         self._waiting[parcel.attempt] = parcel
         memory = host.peak_memory()
-        self._tell(Rendered(parcel.attempt, found, parcel.phases, memory, parcel.devices, parcel.warnings))
+        phases = dataclasses.replace(parcel.phases, carry=time.monotonic() - begun)
+        self._tell(Rendered(parcel.attempt, found, phases, memory, parcel.devices, parcel.warnings))
 
     def _commit(self, parcel: Parcel) -> None:
         lost = parcel.claim.commit([(pair.temp, pair.final) for pair in parcel.pairs])
@@ -136,6 +150,16 @@ class Porter:
 
 class _Overwrites(Exception):
     """Frames of this scene overwrite each other's files."""
+
+
+def _pack(parcel: Parcel) -> None:
+    """Compress what Blender was not let compress. What cannot be packed stays as Blender wrote it."""
+    for pair in parcel.pairs:
+        if pair.level and pair.final not in parcel.claim.kept:
+            try:
+                pack_png(pair.temp, pair.level)
+            except (OSError, pictures.BrokenPicture) as error:
+                print(f"not packed: {error}", file=sys.stderr)  # noqa: T201  (the log)
 
 
 def _picture(pair: Pair, *, kept: bool) -> Picture:

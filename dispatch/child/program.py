@@ -21,6 +21,7 @@ from ..model import Fault
 from ..protocol import (
     VERSION,
     Broken,
+    Check,
     Commit,
     Configure,
     Discard,
@@ -32,6 +33,7 @@ from ..protocol import (
     MakeMovie,
     Render,
     Request,
+    Threads,
 )
 from . import facts
 from .channel import Channel, end
@@ -116,6 +118,10 @@ class Program:
                 self._stage_set().make_movie(request)
             case Render():
                 self._render(request)
+            case Check():
+                self._stage_set().check(request)
+            case Threads():
+                self._stage_set().use_threads(request.count)
             case Leave():
                 self._porter.finish()
                 self._channel.send(Left(tuple(self._dropped)))

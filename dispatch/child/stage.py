@@ -15,9 +15,9 @@ from typing import Any
 from .. import claims
 from ..failure_text import classify
 from ..model import DispatchError, Fault
-from ..protocol import Begun, Configure, Failed, Loaded, MakeMovie, Progressed, Render, Report, Skipped
+from ..protocol import Begun, Check, Configure, Failed, Loaded, MakeMovie, Progressed, Render, Report, Skipped
 from ..working_folder import CannotWrite, cannot_write
-from . import devices, facts, formats, frame, handlers, home, movie, nodes, outputs, scene, views
+from . import check, devices, facts, formats, frame, handlers, home, late, movie, nodes, outputs, scene, stand_in, views
 from .folders import Folders
 from .porter import Parcel, Porter
 from .swallowed import Swallowed
@@ -76,6 +76,7 @@ class Stage:
         left_out = handlers.leave_out()
         self._ours.install()
         self._literal = frame.reads_range(chosen)
+        self._ours.alone = stand_in.fits(chosen, frame.drivers())
         self._wanted = tuple(sorted(order.devices)) if chosen.render.engine == "CYCLES" else ()
         there = devices.enabled(chosen)
         if self._wanted and there != self._wanted:
@@ -103,6 +104,11 @@ class Stage:
             self._tell(movie.make(chosen, request, self._order.owner))
         except movie.NotMade as error:
             raise Unusable(error.fault, str(error)) from None
+
+    def use_threads(self, count: int) -> None:
+        """Render with so many CPU threads from now on. Cycles starts afresh where the number changed."""
+        render = self._scene().render
+        render.threads_mode, render.threads = "FIXED", count
 
     def shoot(self, request: Render) -> bool:
         """Claim and render one frame and give it to the porter. Return False where it was not begun.
@@ -137,6 +143,12 @@ class Stage:
                 self._shoot_claimed(chosen, request, got)
         return True
 
+    def check(self, request: Check) -> None:
+        """Render a finished frame again and compare; say `Checked` or `Failed`. Raises `Unusable` as `shoot` does."""
+        place = check.Place(self._order, self._literal, self._ours, self._folders, self._tell)
+        if answer := check.check(self._scene(), request, place):
+            self._tell(answer)
+
     def _claim(
         self, finals: tuple[Path, ...], request: Render, size: tuple[int, int]
     ) -> claims.Claim | claims.AlreadyThere | claims.Taken | None:
@@ -150,6 +162,7 @@ class Stage:
                     self._order.owner,
                     request.attempt,
                     overwrite=self._order.overwrite,
+                    again=request.again,
                     expected_size=size,
                     release_after=self._order.release_claims_after,
                 )
@@ -175,6 +188,7 @@ class Stage:
                 claim.temp,
                 literal=self._literal,
                 ours=self._ours,
+                late=late.place(claim),
                 tell=lambda done, of: self._tell(Progressed(request.attempt, done, of)),
             )
         except frame.NotRendered as error:
@@ -232,8 +246,10 @@ def _prepare(chosen: Any, order: Configure) -> tuple[str, ...]:
     if order.threads > 0:
         render.threads_mode, render.threads = "FIXED", order.threads
     if order.persistent_data != "file":
-        render.use_persistent_data = True
+        render.use_persistent_data = order.persistent_data != "off"
     _lower(chosen, order)
+    if order.side_folder:
+        nodes.send_to(chosen, order.side_folder)
     # A cache for the artist's own compositor, under one name for all children.
     render.use_render_cache = False
     if not order.devices or render.compositor_device != "GPU" or nodes.compositor_tree(chosen) is None:
@@ -247,6 +263,8 @@ def _lower(chosen: Any, order: Configure) -> None:
     """Replace size and samples for a test render."""
     if order.resolution:
         chosen.render.resolution_percentage = order.resolution
+    if order.pixels != 1.0:  # the percentage is about the length of a side
+        chosen.render.resolution_percentage = max(1, round(chosen.render.resolution_percentage * order.pixels**0.5))
     if not order.samples:
         return
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 from .source import Source
 
-_LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256, 10: 256, 11: 32}
+LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256, 10: 256, 11: 32}
 """Scan lines per chunk by compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K256, HTJ2K32."""
 
-_TILED, _LONG_NAMES, _DEEP, _MULTI_PART = 0x200, 0x400, 0x800, 0x1000
+_TILED, _LONG_NAMES, _DEEP, MULTI_PART = 0x200, 0x400, 0x800, 0x1000
 _LONGEST_HEADER = 1 << 24
 
 
 @dataclass(slots=True)
-class _Part:
+class Part:
     attributes: dict[str, bytes] = field(default_factory=dict)
 
     def numbers(self, name: str, layout: str) -> tuple[int, ...] | None:
@@ -34,7 +34,7 @@ class _Part:
 def exr(source: Source) -> tuple[int, int]:
     """Return the size of the display window of the first part."""
     (flags,) = source.unpack("<I", 4)
-    parts, offset = _headers(source, bool(flags & _MULTI_PART))
+    parts, offset = headers(source, bool(flags & MULTI_PART))
     for part in parts:
         tiled = part.kind in (b"tiledimage", b"deeptile") or (not part.kind and bool(flags & _TILED))
         deep = part.kind.startswith(b"deep") or (not part.kind and bool(flags & _DEEP))
@@ -46,7 +46,7 @@ def exr(source: Source) -> tuple[int, int]:
         offset += count * 8
         if not all(offsets):
             raise source.broken(f"{offsets.count(0)} of its {count} chunks were never written")
-        _see_inside(source, max(offsets), tiled=tiled, deep=deep, numbered=bool(flags & _MULTI_PART))
+        _see_inside(source, max(offsets), tiled=tiled, deep=deep, numbered=bool(flags & MULTI_PART))
     window = parts[0].numbers("displayWindow", "<4i") if parts else None
     if window is None:
         raise source.broken("its header has no display window")
@@ -64,7 +64,7 @@ def _see_inside(source: Source, chunk: int, *, tiled: bool, deep: bool, numbered
         source.need(at + 4, length)
 
 
-def _headers(source: Source, multi: bool) -> tuple[list[_Part], int]:
+def headers(source: Source, multi: bool) -> tuple[list[Part], int]:
     """Return the parts and the offset behind their headers."""
     data = source.head(min(source.size, 1 << 16))
     while True:
@@ -76,12 +76,12 @@ def _headers(source: Source, multi: bool) -> tuple[list[_Part], int]:
             data = source.head(min(source.size, 16 * len(data)))
 
 
-def _parse_headers(data: bytes, multi: bool) -> tuple[list[_Part], int]:
+def _parse_headers(data: bytes, multi: bool) -> tuple[list[Part], int]:
     """Raises IndexError, ValueError or struct.error where the data ends too early."""
-    parts: list[_Part] = []
+    parts: list[Part] = []
     at = 8
     while True:
-        part = _Part()
+        part = Part()
         while data[at]:
             end = data.index(0, at)
             name = data[at:end].decode("latin-1")
@@ -99,7 +99,7 @@ def _parse_headers(data: bytes, multi: bool) -> tuple[list[_Part], int]:
             return parts, at
 
 
-def _chunks(source: Source, part: _Part, tiled: bool) -> int:
+def _chunks(source: Source, part: Part, tiled: bool) -> int:
     """Return how many chunks the part has."""
     if (known := part.numbers("chunkCount", "<i")) is not None:
         return known[0]
@@ -110,12 +110,12 @@ def _chunks(source: Source, part: _Part, tiled: bool) -> int:
     width, height = window[2] - window[0] + 1, window[3] - window[1] + 1
     if tiled:
         return _tiles(source, part, width, height)
-    if compression[0] not in _LINES:
+    if compression[0] not in LINES:
         raise source.broken(f"its compression ({compression[0]}) is not known")
-    return -(-height // _LINES[compression[0]])
+    return -(-height // LINES[compression[0]])
 
 
-def _tiles(source: Source, part: _Part, width: int, height: int) -> int:
+def _tiles(source: Source, part: Part, width: int, height: int) -> int:
     description = part.numbers("tiles", "<IIB")
     if description is None or not description[0] or not description[1]:
         raise source.broken("its header is damaged")

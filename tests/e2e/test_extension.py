@@ -77,7 +77,8 @@ def package(blender: str) -> Path:
     """The zip, built by this application."""
     environment = {**os.environ, "BLENDER": blender}
     # First, and not judged below: what pip says of this machine's package indexes is no warning of Blender's.
-    subprocess.run(["sh", "tools/wheels.sh"], cwd=ROOT, check=True, timeout=240)
+    for script in ("tools/wheels.sh", "tools/assets.sh"):
+        subprocess.run(["sh", script], cwd=ROOT, check=True, timeout=240)
     for step in ("validate", "zip", "validate"):
         argv = ["sh", "tools/extension.sh", step]
         done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
@@ -103,9 +104,12 @@ def test_the_zip_holds_what_blender_needs_and_nothing_of_our_tools(package: Path
     tops = {name.split("/")[0] for name in names if not name.endswith("/")}
     own = {"__init__.py", "blender_manifest.toml", "LICENSE", "README.md", "dispatch", "operators", "ui", "wheels"}
     assert tops == own
-    assert package.stat().st_size < 1_500_000
+    assert package.stat().st_size < 3_500_000
     for folder in ("dispatch", "operators", "ui"):
         here = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py")}
+        if folder == "dispatch":
+            assets = ("report.css", "report.js", "plotly.min.js", "plotly.LICENSE.txt")
+            here |= {f"dispatch/assets/{name}" for name in assets}
         assert here == {name for name in names if name.startswith(f"{folder}/") and not name.endswith("/")}
 
 
@@ -140,6 +144,9 @@ def test_the_command_line_has_the_same_exit_statuses_and_clean_output(artist: Ar
     assert (events[-1]["event"], events[-1]["outcome"]) == ("ended", "complete")
     assert sorted(path.name for path in pictures.glob("*.png")) == [f"{frame:04d}.png" for frame in range(1, 6)]
     assert "5 of 5 frames complete" in artist.command("audit", "last")[1]
+    page = tmp_path / "report.html"
+    assert artist.command("report", "last", "-o", page)[:2] == (0, f"{page}\n")
+    assert "5 of 5 frames complete" in page.read_text(encoding="utf-8")
 
 
 def test_ctrl_c_stops_after_the_current_frames_and_resume_goes_on(artist: Artist, tmp_path: Path) -> None:

@@ -250,6 +250,25 @@ def noisy(scene: Any) -> None:
 
 
 @scene_file
+def keeps_pixels(scene: Any) -> None:
+    """A script fills an image for each frame: Cycles keeps the first one where it keeps its data."""
+    material = bpy.data.objects["Cube"].data.materials[0]
+    material.use_nodes = True
+    tree = material.node_tree
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.image = bpy.data.images.new("Filled", 8, 8)
+    shader = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    tree.links.new(texture.outputs[0], shader.inputs[0])
+    script(
+        "import bpy\n"
+        "def fill(scene, *_):\n"
+        "    colour = [scene.frame_current * step % 41 / 41 for step in (7, 12, 17)]\n"  # no two of 40 are alike
+        "    bpy.data.images['Filled'].pixels.foreach_set([*colour, 1.0] * 64)\n"
+        "bpy.app.handlers.frame_change_pre.append(fill)\n"
+    )
+
+
+@scene_file
 def leaves(scene: Any) -> None:
     script("import bpy, sys\nbpy.app.handlers.frame_change_pre.append(lambda *_: sys.exit(0))\n")
 

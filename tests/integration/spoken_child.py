@@ -23,9 +23,12 @@ R = TypeVar("R")
 
 
 class SpokenChild:
-    """One child. `blender` is the application to run it in; without one it is this Python with bpy."""
+    """One child. `blender` is the application to run it in; without one it is this Python with bpy.
+    `temp`: its folder for temporary files, `place` by default."""
 
-    def __init__(self, place: Path, blender: str = os.environ.get("MGD_TEST_BLENDER", "")) -> None:
+    def __init__(
+        self, place: Path, blender: str = os.environ.get("MGD_TEST_BLENDER", ""), temp: Path | None = None
+    ) -> None:
         self.owner = owners.Owner.new("a test")
         self.log = place / f"child-{self.owner.id}.log"
         command = [sys.executable, "-P", str(ENTRY)]
@@ -37,7 +40,7 @@ class SpokenChild:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "MGD_CHILD": "1", "TMPDIR": str(place)},  # a killed Blender leaves a folder there
+                env={**os.environ, "MGD_CHILD": "1", "TMPDIR": str(temp or place)},  # a killed Blender leaves a folder there
                 cwd=place,
             )
         self.folders: list[Path] = []

@@ -53,7 +53,7 @@ def jobs():
 def nobody_starts():
     "From now on no dispatcher is started; return the list of folders that one would have been started for."
     folders = []
-    starting.start = lambda folder, interpreter, sites: folders.append(folder)
+    starting.start = lambda folder, interpreter, sites, command="run": folders.append(folder)
     return folders
 """
 

@@ -41,6 +41,8 @@ def every_state():
 STATES = [
     *("idle", "idle, two makers", "idle, CPU only", "idle, looking", "idle, no answer"),
     *("running", "running on 8", "running, 16 workers", "failed worker", "starting", "waiting", "paused", "stopping"),
+    *("running, costs vary", "measuring", "measuring, at its start", "measured", "measured in part"),
+    "measured without result",
     *("writing movie", "countdown", "finished", "incomplete", "stopped", "interrupted", "never started"),
 ]
 COLUMN = 214
@@ -67,6 +69,7 @@ session.findings = (
 )
 session.looked_at = (bpy.context.scene.name, "")
 session.trouble = "The scene cannot be saved to '/jobs/20261121-0600-shot_010-7f3a': the disk is full."
+session.measured = "/measurements/id"
 tell(every_state())
 """
     )
@@ -214,6 +217,45 @@ tell([time.perf_counter() - began, lines, name])
     assert "\n" not in name
 
 
+def test_a_running_job_says_what_auto_did_and_why_it_is_not_faster(told: dict[str, Any]) -> None:
+    said = words(told["running"], "main")
+    assert "Two workers per GPU: 24.1 instead of 12.5 frames/s" in said
+    assert "0.31 of 0.52 s a frame is scene preparation" in said
+    assert "multi_gpu.open_report" in told["running"]["main"]["operators"]
+    paused = words(told["paused"], "main")
+    assert "Two workers" not in paused
+    assert "79 % busy" not in paused, "a figure of something that does not happen now"
+    assert "1.7 to 2.9 d left · done by" in words(told["running, costs vary"], "main")
+
+
+def test_at_its_end_a_job_keeps_why_it_was_not_faster_and_offers_its_report(told: dict[str, Any]) -> None:
+    said = words(told["finished"], "main")
+    assert "GPUs 79 % busy" in said
+    assert "Two workers per GPU" not in said
+    assert "multi_gpu.open_report" in told["finished"]["main"]["operators"]
+
+
+def test_the_measure_part_offers_starts_shows_and_uses(told: dict[str, Any]) -> None:
+    assert told["idle"]["measure"]["operators"] == ["multi_gpu.measure_scene"]
+    assert "Auto needs none of this" in words(told["idle"], "measure")
+    now = told["measuring"]["measure"]
+    assert now["operators"] == ["multi_gpu.stop_measuring"]
+    assert "12 of 40 · about 6 min left" in words(told["measuring"], "measure")
+    assert "3 per GPU on 2 GPUs" in words(told["measuring"], "measure")
+    assert "Starting …" in words(told["measuring, at its start"], "measure")
+    result = words(told["measured"], "measure")
+    assert "Per GPU, 2 instances, 16 threads" in result
+    assert "24.1 frames/s" in result
+    assert "Measured on 2026-11-21" in result
+    offered = told["measured"]["measure"]["operators"]
+    assert offered == [
+        f"multi_gpu.{name}" for name in ("use_measured", "keep_measured", "open_measurement", "measure_scene")
+    ]
+    assert "not to the end" in words(told["measured in part"], "measure")
+    assert "Nothing could render" in words(told["measured without result"], "measure")
+    assert "multi_gpu.use_measured" not in told["measured without result"]["measure"]["operators"]
+
+
 def test_jobs_are_listed_when_there_are_some_and_the_oldest_only_counted(told: dict[str, Any]) -> None:
     assert "jobs" not in told["idle"]
     assert "and 5 older ones" in words(told["interrupted"], "jobs")
@@ -252,7 +294,7 @@ tell(drawn_now())
     )
     assert told["main"]["said"] == [
         *("Render Animation", "Render Frame 1", "250 frames on 2 GPUs"),
-        *("Auto", "Per GPU", "Combined", "2 workers: one per GPU"),
+        *("Auto", "Per GPU", "Combined", "2 workers: one per GPU, more where", "that is faster"),
     ]
 
 
@@ -287,7 +329,13 @@ tell(told)
     )
     assert {"multi_gpu.stop", "multi_gpu.stop_now"} <= set(told["MULTI_GPU_MT_stop"]["operators"])
     assert told["MULTI_GPU_MT_then"]["operators"] == ["multi_gpu.then"] * 4
-    for words_typed in ("Render Animation on All GPUs", "Render Missing Frames on All GPUs", "Stop Render on All GPUs"):
+    for words_typed in (
+        "Render Animation on All GPUs",
+        "Render Missing Frames on All GPUs",
+        "Stop Render on All GPUs",
+        "Measure Scene on All GPUs",
+        "Open Report of All GPUs",
+    ):
         assert words_typed in told["render"]["said"]
     assert told["status"]["said"][0].startswith("12,345 of 100,000")
     assert told["countdown"][0].startswith("Shutting down in ")

@@ -16,7 +16,7 @@ from engine import make_job as job_over
 from fake_scene import png, write_blend
 from waiting import until
 
-from dispatch import dispatcher, history, job
+from dispatch import dispatcher, folder_there, history, job
 from dispatch.model import BlenderProgram, DispatchError, Outcome
 
 
@@ -193,7 +193,7 @@ def test_a_sentence_about_a_worker_or_a_failed_frame_names_the_log_that_tells_mo
 
 
 def test_a_job_goes_on_when_the_disk_of_the_jobs_folder_was_away_for_a_moment(tmp_path, monkeypatch):
-    monkeypatch.setattr(dispatcher, "FOLDER_GONE", 0.3)
+    monkeypatch.setattr(folder_there, "FOLDER_GONE", 0.3)
     folder = make_job(tmp_path, "1-40", {"seconds": 0.2})
     away, seen_away = folder.parent.with_name("away"), []
 

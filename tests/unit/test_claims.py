@@ -73,8 +73,8 @@ def write(holding: Claim, note: str = "new") -> list[tuple[Path, Path]]:
     return pairs
 
 
-def hold(*finals: Path, by: Owner, attempt: int = 1, overwrite: bool = False) -> Claim:
-    found = claim(finals, by.id, attempt, overwrite=overwrite)
+def hold(*finals: Path, by: Owner, attempt: int = 1, overwrite: bool = False, again: bool = False) -> Claim:
+    found = claim(finals, by.id, attempt, overwrite=overwrite, again=again)
     assert isinstance(found, Claim), found
     return found
 
@@ -117,6 +117,41 @@ def test_a_committed_picture_is_in_place_and_nothing_else_stays(out: Path, me: O
     assert leftovers(out) == []
     owners.leave(out, me.id)
     assert list(out.iterdir()) == [final]
+
+
+def test_our_own_picture_that_is_no_good_is_claimed_again_and_stays_until_it_is_replaced(out: Path, me: Owner) -> None:
+    left, right = out / "x_L.png", out / "x_R.png"
+    for final in (left, right):
+        final.write_bytes(picture("old"))
+    assert isinstance(claim([left, right], me.id, 1, overwrite=False), AlreadyThere)
+    mine = hold(left, right, by=me, attempt=2, again=True)
+    other = joined(out)
+    assert isinstance(claim([left], other.id, 1, overwrite=False, again=True), Taken)
+    pairs = write(mine)
+    assert left.read_bytes() == right.read_bytes() == picture("old")
+    assert mine.commit(pairs) == ()
+    assert left.read_bytes() == right.read_bytes() == picture("new")
+    assert leftovers(out) == []
+    owners.leave(out, other.id)
+
+
+def test_a_picture_that_somebody_put_over_ours_meanwhile_is_kept(out: Path, me: Owner) -> None:
+    final = out / "x.png"
+    final.write_bytes(picture("old"))
+    mine = hold(final, by=me, again=True)
+    final.with_name("theirs").write_bytes(picture("theirs"))
+    final.with_name("theirs").replace(final)
+    assert mine.commit(write(mine)) == (str(final),)
+    assert final.read_bytes() == picture("theirs")
+    assert leftovers(out) == []
+
+
+def test_our_own_picture_that_is_gone_is_made_like_any_other(out: Path, me: Owner) -> None:
+    final = out / "x.png"
+    mine = hold(final, by=me, again=True)
+    assert final.stat().st_size == 0
+    assert mine.commit(write(mine)) == ()
+    assert final.read_bytes() == picture("new")
 
 
 def test_with_overwrite_the_old_picture_stays_until_it_is_replaced(out: Path, me: Owner) -> None:
@@ -575,9 +610,11 @@ def at_every_step(work: Callable[[], object], prepare: Callable[[], None], exami
     raise AssertionError("it never ended")
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(("overwrite", "again"), [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize("ending", ["commit", "release"])
-def test_whoever_dies_at_any_step_of_a_task_leaves_all_or_nothing(out: Path, overwrite: bool, ending: str) -> None:
+def test_whoever_dies_at_any_step_of_a_task_leaves_all_or_nothing(
+    out: Path, overwrite: bool, again: bool, ending: str
+) -> None:
     left, right, foreign = out / "x_L.png", out / "x_R.png", out / "y.png"
 
     def prepare() -> None:
@@ -585,12 +622,12 @@ def test_whoever_dies_at_any_step_of_a_task_leaves_all_or_nothing(out: Path, ove
         foreign.touch()
         for final in (left, right):
             final.unlink(missing_ok=True)
-            if overwrite:
+            if overwrite or again:
                 final.write_bytes(picture("old"))
 
     def task() -> None:
         owner = joined(out)
-        mine = hold(left, right, by=owner, overwrite=overwrite)
+        mine = hold(left, right, by=owner, overwrite=overwrite, again=again)
         pairs = write(mine)
         assert isinstance(claim([foreign], owner.id, 2, overwrite=False), Taken)
         if ending == "commit":
@@ -605,7 +642,7 @@ def test_whoever_dies_at_any_step_of_a_task_leaves_all_or_nothing(out: Path, ove
         owners.bury_dead(out, me, HEARTBEAT)
         assert owners.others(out, me, HEARTBEAT) == []
         assert leftovers(out) == []
-        old = [picture("old")] if overwrite else [None]
+        old = [picture("old")] if overwrite or again else [None]
         for final in (left, right):
             assert (final.read_bytes() if final.exists() else None) in [*old, picture("new")]
         if right.exists() and right.read_bytes() == picture("new"):

@@ -193,3 +193,22 @@ def test_the_display_fits_the_stream() -> None:
     assert chosen(io.StringIO()) is Plain
     assert chosen(Terminal(), quiet=True) is Quiet
     assert chosen(Terminal(), events=True, quiet=True) is Events
+
+
+def test_why_it_is_not_faster_is_drawn_where_there_is_room_and_wrapped() -> None:
+    from rich.console import Console
+
+    why = replace(RUNNING, bottleneck="GPU 41 % busy: 0.31 of 0.52 s a frame is scene preparation on one CPU thread.")
+    out = io.StringIO()
+    Console(file=out, width=40, height=24, color_system=None).print(draw(why, 40, 24))
+    assert "GPU 41 % busy: 0.31 of 0.52 s a frame is" in out.getvalue()
+    assert "CPU thread." in out.getvalue()
+    low = io.StringIO()
+    Console(file=low, width=40, height=5, color_system=None).print(draw(why, 40, 5))
+    assert len(low.getvalue().splitlines()) <= 5
+
+
+def test_plain_lines_say_why_on_request() -> None:
+    out = io.StringIO()
+    Plain(out, io.StringIO(), "dispatch", verbose=True).show(replace(RUNNING, bottleneck="GPU 41 % busy: so."))
+    assert "  GPU 41 % busy: so." in out.getvalue()

@@ -83,9 +83,67 @@ def test_somebody_elses_picture_that_was_kept_is_judged_by_its_form(journal, tmp
     assert list(history.done(past)) == []
 
 
+def test_frames_found_to_be_no_good_wait_until_they_are_replaced_and_are_not_rendered_twice_by_that(journal, tmp_path):
+    old = {n: picture(tmp_path / f"{n}.png", "with kept data") for n in range(3)}
+    journal("opened", owner="o1")
+    for n, made in old.items():
+        journal("rendered", task=n, attempt=n + 1, pictures=made, warm=n)
+        past = journal("committed", task=n, attempt=n + 1)
+    assert past.warm == {1, 2}
+    past = journal("again", tasks=[1, 2])
+    assert list(history.done(past)) == [0]
+    assert (past.again, past.renewed, past.persistent_data_off, past.warm) == ({1, 2}, set(), True, set())
+    new = picture(tmp_path / "1.png", "without")
+    journal("rendered", task=1, attempt=9, pictures=new, warm=0)
+    past = journal("committed", task=1, attempt=9)
+    assert list(history.done(past)) == [0, 1]
+    assert (past.again, past.renewed, past.commits[1]) == ({2}, {1}, 1)
+    # The commit of the last one is not recorded: it is in place where the file says so.
+    journal("rendered", task=2, attempt=10, pictures=old[2], warm=0)
+    past = journal("opened", owner="o2")
+    assert sorted(history.done(past)) == [0, 1, 2]
+    picture(tmp_path / "2.png", "another")
+    assert sorted(history.done(past)) == [0, 1]
+    past = journal("committed", task=2, attempt=0)
+    assert (past.again, past.renewed, past.commits[2]) == (set(), {1, 2}, 1)
+
+
+@pytest.mark.parametrize("late", ["rendered", "committed"])
+def test_a_frame_on_its_way_when_data_was_found_wrong_is_no_good_either(journal, tmp_path, late):
+    first, second = picture(tmp_path / "1.png", "first"), picture(tmp_path / "2.png", "second")
+    journal("opened", owner="o1")
+    journal("rendered", task=0, attempt=1, pictures=first, warm=1)
+    journal("committed", task=0, attempt=1)
+    if late == "committed":
+        journal("rendered", task=1, attempt=2, pictures=second, warm=2)
+    past = journal("again", tasks=[0])
+    if late == "rendered":
+        past = journal("rendered", task=1, attempt=2, pictures=second, warm=2)
+    assert (list(history.done(past)), past.again) == ([], {0, 1})
+    past = journal("committed", task=1, attempt=2)
+    assert (list(history.done(past)), past.again, past.renewed) == ([], {0, 1}, set())
+    past = journal("again", tasks=[1])
+    journal("rendered", task=1, attempt=3, pictures=second, warm=0)
+    past = journal("committed", task=1, attempt=3)
+    assert (list(history.done(past)), past.again, past.renewed) == ([1], {0}, {1})
+    assert past.commits[1] == 0
+
+
+def test_what_somebody_else_put_there_is_not_ours_to_render_again(journal, tmp_path):
+    made = picture(tmp_path / "1.png", "ours")
+    journal("opened", owner="o1")
+    journal("rendered", task=0, attempt=1, pictures=made, warm=3)
+    past = journal("committed", task=0, attempt=1, lost_to_others=["x"])
+    assert past.warm == set()
+    journal("rendered", task=1, attempt=2, pictures=made, warm=3)
+    past = journal("found", task=1, pictures=made)
+    assert past.warm == set()
+
+
 @pytest.mark.parametrize(
     "record",
     [
+        {"what": "again", "tasks": 3},
         {"what": "committed"},
         {"what": "rendered", "task": 0, "attempt": 1, "pictures": [{"path": 3}]},
         {"what": "process", "worker": "x", "pid": None, "start_time": 1},

@@ -59,8 +59,8 @@ def test_threads_are_shared_by_the_workers_that_can_have_work() -> None:
 
 
 def test_the_cpu_alone_has_two_lanes_in_auto() -> None:
-    assert shape(plan((CPU,), cores=9, tasks=10)) == [("CPU 1", 4), ("CPU 2", 4)]
-    assert shape(plan((CPU,), cores=2, tasks=10)) == [("CPU 1", 1), ("CPU 2", 1)]
+    assert shape(plan((CPU,), cores=9, tasks=10)) == [("CPU", 4), ("CPU 2", 4)]
+    assert shape(plan((CPU,), cores=2, tasks=10)) == [("CPU", 1), ("CPU 2", 1)]
     assert shape(plan((CPU,), cores=8, tasks=1)) == [("CPU", 8)]
     assert shape(plan((CPU,), cores=1, tasks=10)) == [("CPU", 1)]
 

@@ -57,7 +57,7 @@ def test_pictures_are_put_in_place_only_after_the_journal_knows_them():
 
 
 def test_a_worker_is_handed_the_next_task_while_it_renders():
-    world = World(tasks=9, slots=2)
+    world = World(tasks=150, slots=2)
     world.start()
     assert [len(w.hand) for w in world.machine.workers.values()] == [2, 2]
 

@@ -98,9 +98,11 @@ def test_a_test_render_says_what_it_changes(resolution: int, samples: int, step:
     ("devices", "chosen", "given", "said"),
     [
         ((), Strategy.AUTO, {}, "No device is chosen: tick one under Devices"),
-        (nvidia(1), Strategy.AUTO, {}, "1 worker on the GPU"),
-        (nvidia(2), Strategy.AUTO, {}, "2 workers: one per GPU"),
-        (nvidia(8), Strategy.AUTO, {}, "8 workers: one per GPU"),
+        (nvidia(1), Strategy.AUTO, {}, "1 worker on the GPU, more where that is faster"),
+        (nvidia(1), Strategy.AUTO, {"tasks": 1}, "1 worker on the GPU"),
+        (nvidia(2), Strategy.AUTO, {}, "2 workers: one per GPU, more where that is faster"),
+        (nvidia(8), Strategy.AUTO, {}, "8 workers: one per GPU, more where that is faster"),
+        (nvidia(8), Strategy.PER_DEVICE, {}, "8 workers: one per GPU"),
         (nvidia(8), Strategy.AUTO, {"tasks": 3}, "1 worker: all 8 GPUs on each frame"),
         (nvidia(8), Strategy.PER_DEVICE, {"tasks": 3}, "3 workers: one per frame"),
         (nvidia(4), Strategy.PER_DEVICE, {"per_device": 2}, "8 workers: two per GPU"),
@@ -148,6 +150,22 @@ def test_a_running_job_says_how_far_it_is() -> None:
         "4.2 frames/s · 2 retried · 1 given up · 3 elsewhere · 4 were there"
     )
     assert job_words.status_bar(now) == "12 of 250 · 3 min 20 s left"
+
+
+def test_time_left_is_a_range_where_frames_differ_in_cost() -> None:
+    now = running(seconds_left_range=(720.0, 1080.0))
+    assert job_words.time_line(now, 1_700_000_000.0).startswith("12 to 18 min left · done by ")
+    assert job_words.status_bar(now) == "12 of 250 · 12 to 18 min left"
+
+
+def test_reasons_are_about_what_happens_now_and_at_the_end_about_the_whole() -> None:
+    now = running(auto="Two workers per GPU.", bottleneck="GPU 41 % busy.")
+    assert job_words.reasons(now) == ("Two workers per GPU.", "GPU 41 % busy.")
+    assert job_words.reasons(replace(now, state="paused")) == ()
+    waits = replace(now, elsewhere=3)
+    assert job_words.reasons(waits) == ("Two workers per GPU.",), "that it waits is said already"
+    assert job_words.reasons(replace(now, state="ended", outcome=Outcome.COMPLETE)) == ("GPU 41 % busy.",)
+    assert job_words.reasons(running()) == ()
 
 
 def test_before_anything_is_done_nothing_is_promised() -> None:

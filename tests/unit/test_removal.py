@@ -11,7 +11,8 @@ import pytest
 from engine import make_job
 from fake_scene import write_blend
 
-from dispatch import job, removal
+from dispatch import job, measure, removal
+from dispatch.measurement import Measurement, State
 from dispatch.model import DispatchError, Outcome
 from dispatch.snapshot import Snapshot
 
@@ -119,3 +120,20 @@ def test_jobs_are_removed_while_somebody_asks_whether_they_run(tmp_path):
         over.set()
         asking.join()
     assert not any(folder.exists() for folder in folders)
+
+
+def test_measurements_that_rested_long_are_cleaned_up_and_one_that_runs_is_not(tmp_path):
+    made = []
+    for name, days_ago in (("old", 31), ("young", 29), ("busy", 31)):
+        folder = a_job(tmp_path / "measurements", name)
+        values = {"blend": "/a.blend", "scene": "Scene", "name": name, "blender": "Blender", "devices": ()}
+        measure.write(folder, Measurement(folder.name, "2026-01-01T00:00:00+00:00", State.COMPLETE, **values))
+        at = time.time() - days_ago * 86400
+        os.utime(folder / measure.NAME, (at, at))
+        made.append(folder)
+    old, young, busy = made
+    with job.lock(busy):
+        assert removal.clean_up_measurements(tmp_path / "measurements", 30) == [old.name]
+    assert removal.clean_up_measurements(tmp_path / "measurements", 0) == []
+    assert young.is_dir()
+    assert busy.is_dir()

@@ -80,3 +80,24 @@ def test_only_messages_that_were_not_shown_yet_are_fresh() -> None:
 def test_a_message_line_shows_the_time_and_a_level_that_matters() -> None:
     assert report.message_line(Message("2026-11-21T14:02:11+00:00", "note", "x")) == "14:02:11 x"
     assert report.message_line(Message("2026-11-21T14:02:11+00:00", "error", "x")) == "14:02:11 error: x"
+
+
+WHY = replace(RUNNING, auto="Auto keeps 2 per GPU: 12.7 instead of 8.0 frames/s.", bottleneck="GPU 41 % busy: so.")
+
+
+def test_time_left_is_a_range_where_frames_differ_in_cost() -> None:
+    line = report.overall(replace(RUNNING, seconds_left_range=(720.0, 1080.0)))
+    assert line == "12 of 250 frames, 4 %, 4.2 frames/s, 12 to 18 min left"
+
+
+def test_what_auto_did_and_why_it_is_not_faster_stand_in_the_status() -> None:
+    lines = report.summary(WHY)
+    assert lines[-2:] == ["  Auto keeps 2 per GPU: 12.7 instead of 8.0 frames/s.", "  GPU 41 % busy: so."]
+    assert not [line for line in report.summary(RUNNING) if "busy" in line]
+
+
+def test_the_closing_lines_say_what_the_limit_was() -> None:
+    ended = replace(WHY, outcome=Outcome.COMPLETE, audit="250 of 250 frames complete", elapsed=4.0)
+    assert report.closing(ended, "dispatch") == [
+        *("250 of 250 frames complete, in 4.0 s.", "GPU 41 % busy: so.", "Pictures: /r/shot_####"),
+    ]

@@ -90,6 +90,8 @@ def test_the_closing_sentence_is_the_promised_one() -> None:
 
 
 def test_the_closing_sentence_adds_what_is_not_good() -> None:
+    said = wording.audit(complete=9, total=9, again=4)
+    assert said == "9 of 9 frames complete, 0 rendered twice, 0 retried, 4 rendered again"
     said = wording.audit(complete=1, total=9, given_up=3, claimed_elsewhere=4, missing=1)
     assert said == (
         "1 of 9 frames complete, 0 rendered twice, 0 retried, 3 given up, 4 claimed elsewhere, 1 missing or broken"
@@ -99,3 +101,20 @@ def test_the_closing_sentence_adds_what_is_not_good() -> None:
 def test_claimed_elsewhere_says_since_when() -> None:
     assert wording.elsewhere(12, "14:02") == "12 frames are claimed elsewhere since 14:02"
     assert wording.elsewhere(1) == "1 frame is claimed elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (720, 1080, "12 to 18 min"),
+        (12.4, 17.6, "12 to 18 s"),
+        (50, 130, "50 s to 2 min"),
+        (700, 730, "about 12 min"),
+        (5000, 9000, "83 min to 2.5 h"),
+        (7200, 10800, "2 to 3 h"),
+        (100_000, 300_000, "28 h to 3.5 d"),
+        (0, 3, "0 to 3 s"),
+    ],
+)
+def test_a_time_that_is_not_known_exactly_is_said_as_a_range(least: float, most: float, said: str) -> None:
+    assert wording.span(least, most) == said

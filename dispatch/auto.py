@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many workers a device gets while the job runs: foreseen, tried, compared, kept or taken back.
+
+A part of the machine with a file of its own, under the machine's rules: no clock, no process, no file. One try at a
+time (`tries`), for all devices of one kind: more workers are started beside those that render, and compared in turns.
+Nothing is tried that cannot pay before the job ends (`prospect`), and nothing that does not fit (`capacity`); where
+memory runs short, there is one less (`squeeze`). Every decision is a record and a sentence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import auto_words, events, prospect
+from .berths import MOST, Berths, Given, ready
+from .capacity import Capacity
+from .copies import Copies
+from .gauges import Sample
+from .kinds import Kind, kinds, others
+from .ledger import TaskState
+from .model import Device
+from .prospect import Cores, Prospect, worth_it
+from .roster import SlotRecord, Worker, WorkerState
+from .squeeze import BACK, Squeeze
+from .timing import WARM_UP
+from .trial import EACH
+from .tries import Tries
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+LEFT = "left"
+"""Why nothing is tried: too few frames are left."""
+
+
+class Auto:
+    def __init__(self, machine: Machine, given: Given) -> None:
+        self.words = ""
+        """What was decided last."""
+        self._machine = machine
+        self._given = given
+        self._kinds = kinds(given.devices)
+        self._of = {device.id: kind for kind in self._kinds for device in kind.devices}
+        self._berths = Berths(machine, given)
+        self._capacity = Capacity()
+        self._copies = Copies(machine, given, self._berths, self._capacity, self.decide)
+        self._squeeze = Squeeze(machine, self._kinds, self._berths, self._capacity, self.decide)
+        self._frames: dict[int, int] = {}
+        """Worker → frames that it has finished."""
+        self._load = 0.0
+        """Seconds from a worker's start to its first frame, the last one seen."""
+        self._tries = Tries(machine, self._kinds, self._berths, self._squeeze, self._warm, self.decide)
+        for kind in self._kinds:
+            kind.level = max(1, max(len(self._berths.of(device)) for device in kind.devices))
+            kind.doubtful = kind.level > 1 and not kind.on_cpu
+
+    @property
+    def trying(self) -> bool:
+        """Whether a comparison runs, which a worker that does something else would disturb."""
+        return self._tries.running
+
+    # --- what the machine tells -----------------------------------------------------------------------------------
+
+    def look(self, event: events.Event) -> None:
+        """An event has come; what it changes elsewhere is done."""
+        match event:
+            case events.Started() if not self._combined():
+                self._copies.begin()
+            case events.Gauged() if self._machine.started and not self._machine.stopping and not self._combined():
+                self._gauged(event.at, event.sample)
+            case events.TimePassed() | events.WorkerEnded():
+                self._tries.look(event.at)
+
+    def rendered(self, at: float, worker: Worker) -> None:
+        """A worker has finished a frame."""
+        self._frames[worker.id] = self._frames.get(worker.id, 0) + 1
+        if self._frames[worker.id] == 1:
+            self._load = at - worker.born
+        if len(worker.slot.slot.devices) == 1 and (kind := self._of.get(worker.slot.slot.devices[0].id)):
+            kind.finished(at)
+        self._tries.finished(at, worker.id)
+
+    def decide(self, decision: str, words: str, **figures: object) -> None:
+        """Put a decision into the journal and say it."""
+        self.words = words
+        rounded = {name: round(f, 4) if isinstance(f, float) else f for name, f in figures.items()}
+        self._machine.record("auto", decision=decision, words=words, **rounded)
+        self._machine.tell("note", words)
+
+    # --- every two seconds ------------------------------------------------------------------------------------------
+
+    def _gauged(self, at: float, sample: Sample) -> None:
+        machine = self._machine
+        self._frames = {worker: count for worker, count in self._frames.items() if worker in machine.workers}
+        self._capacity.learn_empty(sample, (d for d in self._given.devices if not self._loaded_on(d)))
+        loaded = {w.id: w.slot.slot.devices[0] for w in machine.workers.values() if self._counts(w)}
+        self._capacity.learn(sample, loaded)
+        if machine.paused or machine.blame.holding():
+            self._tries.give_up(at, failed=False)
+            self._disturbed()
+        elif self._copies.waiting:
+            self._copies.look(at, sample, self._frames)
+            self._squeeze.may_join(at + BACK, self._copies.kept_out, "RAM")
+        elif self._squeeze.look(at, sample, self._frames, trying=self._tries.running):
+            self._tries.give_up(at)
+            self._disturbed()
+        elif self._tries.running:
+            self._tries.look(at)
+        else:
+            self._consider(at, sample)
+
+    def _counts(self, worker: Worker) -> bool:
+        return worker.state in (WorkerState.READY, WorkerState.LEAVING) and worker.slot.slot.devices != ()
+
+    def _loaded_on(self, device: Device) -> bool:
+        workers = self._machine.workers.values()
+        coming = (WorkerState.STARTING, WorkerState.LOADING)  # the card gets the scene with the first frame
+        return any(device in w.slot.slot.devices and w.state not in coming for w in workers)
+
+    def _combined(self) -> bool:
+        """Whether there is nothing to decide: all devices render as one."""
+        return any(len(record.slot.devices) != 1 for record in self._machine.open_slots())
+
+    def _disturbed(self) -> None:
+        for kind in self._kinds:
+            kind.disturbed()
+
+    # --- whether to try ---------------------------------------------------------------------------------------------
+
+    def _consider(self, at: float, sample: Sample) -> None:
+        """Look for a kind of device that would gain by one more worker, the fastest first."""
+        if not all(ready(record) for record in self._machine.open_slots()):
+            self._disturbed()
+            return
+        for kind in self._kinds:
+            if all(self._warm(record) for device in kind.devices for record in self._berths.of(device)):
+                kind.look(at)
+        for kind in sorted(self._kinds, key=lambda kind: -kind.rate / len(kind.devices)):
+            here = [device for device in kind.devices if self._berths.of(device)]
+            if here and kind.steady(sum(len(self._berths.of(device)) for device in here)):
+                self._decide(at, kind, here, sample)
+                if self._tries.running:
+                    return
+
+    def _warm(self, record: SlotRecord) -> bool:
+        return record.worker is not None and self._frames.get(record.worker.id, 0) >= WARM_UP
+
+    def _decide(self, at: float, kind: Kind, here: list[Device], sample: Sample) -> None:
+        cost = kind.cost(len(here))
+        kind.kept_cost = kind.kept_cost or cost
+        seen = self._foresee(kind, here)
+        if kind.level > 1 and not kind.on_cpu and (kind.doubtful or others(cost, kind.kept_cost)):
+            self._doubt(at, kind, here, cost)
+            return
+        if not kind.may_try(at, cost):
+            return
+        if seen.most < prospect.WORTH_A_TRY:
+            words = auto_words.no_gain(kind.level, kind.noun, seen)
+            self._hold(kind, "gain", words, most=seen.most, busy=seen.busy, cpu=seen.cpu)
+            return
+        full = [device for device in here if len(self._berths.of(device)) >= kind.level]
+        if len(full) < len(here) or kind.level >= MOST:
+            return  # the others come first, once they have room
+        fits = [device for device in full if self._capacity.more_in_vram(sample, device)]
+        chosen = fits[: self._capacity.more_in_ram(sample)]
+        if not chosen:
+            memory, need = ("RAM", self._capacity.ram) if fits else ("VRAM", self._capacity.vram(here[0]))
+            self._hold(kind, memory, auto_words.no_room(kind.level, kind.noun, memory, need), need=need)
+            return
+        if not self._worth(kind, here, seen.most, self._load):
+            self._hold(kind, LEFT, auto_words.too_short(kind.level, kind.noun, seen), most=seen.most)
+            return
+        self._tries.begin(at, kind, self._berths.add(at, chosen), cost, load=self._load, left=self._left())
+        words = auto_words.try_more(kind.level + 1, kind.noun, auto_words.part(len(chosen), len(here)), seen)
+        figures = {"most": seen.most, "busy": seen.busy, "cpu": seen.cpu, "limit": seen.limit, "load": self._load}
+        self.decide("try", words, level=kind.level + 1, devices=len(chosen), **figures)
+
+    def _foresee(self, kind: Kind, here: list[Device]) -> Prospect:
+        machine, since = self._machine, kind.since or 0.0
+        loads = [load for d in here if (load := machine.readings.load(d.pci or "", since)) is not None]
+        means = [means for d in here if (means := machine.timing.of_device(d.id))]
+        render = sum(m.phases.render for m in means) / len(means) if means else 0.0
+        workers = {r.worker.id for d in here for r in self._berths.of(d) if r.worker}
+        used = [
+            sum((s.workers[w].cpu or 0.0) for w in workers if w in s.workers) / 100.0
+            for s in machine.readings.since(since)
+        ]
+        return prospect.prospect(
+            workers=kind.level,
+            load=sum(loads) / len(loads) if loads else None,
+            render_share=kind.rate / len(here) * render,
+            cores=Cores(self._given.cores, machine.readings.cpu(since), sum(used) / len(used) if used else None),
+            on_cpu=kind.on_cpu,
+        )
+
+    def _worth(self, kind: Kind, here: list[Device], most: float, load: float) -> bool:
+        total = sum(other.rate for other in self._kinds)
+        workers = sum(len(self._berths.of(device)) for device in here)
+        interval = workers / kind.rate
+        return worth_it(
+            most,
+            workers=kind.level,
+            left=self._left(),
+            load=load,
+            interval=interval,
+            each=EACH,
+            share=kind.rate / total,
+        )
+
+    def _doubt(self, at: float, kind: Kind, here: list[Device], cost: float) -> None:
+        """Whether the last worker of each device still pays: frames are others now, or it was never measured."""
+        records = [found[-1] for device in here if len(found := self._berths.of(device)) == kind.level]
+        if records and self._worth(kind, here, 1.0 / kind.level, 0.0):
+            kind.level -= 1
+            self._tries.begin(at, kind, records, cost, load=self._load, left=self._left())
+            self.decide("doubt", auto_words.try_fewer(kind.level + 1, kind.noun), level=kind.level + 1, cost=cost)
+
+    def _left(self) -> float:
+        """Return the seconds until the job ends at today's pace."""
+        ledger = self._machine.ledger
+        return (ledger.waiting() + ledger.counts[TaskState.OUT]) / sum(kind.rate for kind in self._kinds)
+
+    def _hold(self, kind: Kind, why: str, words: str, **figures: object) -> None:
+        """Say once at each level why nothing is tried; that few frames are left says nothing new later."""
+        if why not in kind.said and LEFT not in kind.said and not (why == LEFT and kind.said):
+            kind.said.add(why)
+            self.decide("hold", words, level=kind.level, why=why, **figures)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Auto's sentences: what it decided about the number of workers, with the figures that decided it. Pure, text only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .prospect import Prospect
+from .trial import Compared
+from .wording import size
+
+_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+_ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+
+
+def workers(count: int, noun: str, part: str = "") -> str:
+    """``Two workers per GPU``; ``noun`` is what one device of the kind is called."""
+    return (
+        f"{_number(count)} worker{'' if count == 1 else 's'} {'on the CPU' if noun == 'CPU' else f'per {noun}'}{part}"
+    )
+
+
+def part(count: int, of: int) -> str:
+    """Say on how many of the devices, where it is not all of them."""
+    return "" if count >= of else f" on {count} of {of}"
+
+
+def _number(count: int) -> str:
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+
+
+def ordinal(count: int) -> str:
+    return _ORDINALS[count] if count < len(_ORDINALS) else f"{count}th"
+
+
+def try_more(count: int, noun: str, part: str, seen: Prospect) -> str:
+    return f"Trying {_lower(workers(count, noun, part))}: at most {_percent(seen.most)} more frames/s ({_busy(noun, seen)})."
+
+
+def try_fewer(count: int, noun: str) -> str:
+    return f"Comparing {_lower(workers(count, noun))} with one less: the frames are others now."
+
+
+def keep(count: int, noun: str, part: str, found: Compared) -> str:
+    return f"{workers(count, noun, part)}: {_rates(found.with_extra, found.without)} frames/s ({_figures(found)})."
+
+
+def drop(count: int, noun: str, found: Compared) -> str:
+    """``count``: how many stay."""
+    with_one_more = f"with one more it was {_rates(found.with_extra, found.without)} frames/s"
+    return f"{workers(count, noun)}: {with_one_more} ({_figures(found)})."
+
+
+def not_loaded(count: int, noun: str, why: str) -> str:
+    return f"{workers(count, noun)}: one more was not possible ({why})."
+
+
+def no_gain(count: int, noun: str, seen: Prospect) -> str:
+    what = f"a {ordinal(count + 1)} would gain at most {_percent(max(0.0, seen.most))}"
+    return f"{workers(count, noun)}: {what} ({_busy(noun, seen)})."
+
+
+def no_room(count: int, noun: str, memory: str, need: int) -> str:
+    """``memory``: ``RAM`` or ``VRAM``."""
+    return f"{workers(count, noun)}: a {ordinal(count + 1)}, which needs {size(need)} of {memory}, does not fit beside what stays free."
+
+
+def too_short(count: int, noun: str, seen: Prospect) -> str:
+    tail = f"too few frames are left to try a {ordinal(count + 1)}"
+    return f"{workers(count, noun)}: {tail} (at most {_percent(seen.most)} more frames/s)."
+
+
+def cut_short(count: int, noun: str) -> str:
+    return f"{workers(count, noun)}: the comparison with one more was cut short, so it stays as it was."
+
+
+def fewer(name: str, left: int, memory: str, free: int, total: int, need: int) -> str:
+    """``need``: the most that one worker has had; 0: not known."""
+    most = f"; one of them has had {size(need)}" if need else ""
+    stay = "one worker stays" if left == 1 else f"{left} workers stay" if left else "its frames go to the others"
+    return f"One worker less on {name}: {size(free)} of {size(total)} {memory} are free{most}; {stay}."
+
+
+def again(name: str, count: int, memory: str) -> str:
+    """``count``: how many there are now."""
+    return f"{_number(count)} worker{'' if count == 1 else 's'} on {name}: there is enough {memory} for it now."
+
+
+def renewed(name: str, memory: int) -> str:
+    return f"The worker on {name} starts afresh: it has grown to {size(memory)} and RAM is short."
+
+
+def one_first(count: int, bytes: int) -> str:
+    return (
+        f"One worker first, to see what the scene needs: {count} copies of a {size(bytes)} file may not fit into RAM."
+    )
+
+
+def all_fit(count: int, need: int) -> str:
+    return f"All {count} workers: each needs about {size(need)} of RAM."
+
+
+def some_fit(fit: int, count: int, need: int, free: int) -> str:
+    return f"{_number(fit)} of {count} workers: each needs {size(need)} of RAM and {size(free)} are free."
+
+
+def combined(need: int, free: int) -> str:
+    return f"All devices as one: a worker needs {size(need)} of RAM and a second one does not fit into {size(free)}."
+
+
+def noun(names: Sequence[str], name: str) -> str:
+    """Return what one device of a kind is called where the job has these kinds of GPU."""
+    return name if name == "CPU" or len(names) > 1 else "GPU"
+
+
+def _busy(noun: str, seen: Prospect) -> str:
+    if seen.limit == "cpu" or noun == "CPU":
+        return f"CPU {_percent(seen.cpu if seen.cpu is not None else seen.busy)} busy"
+    told = "" if seen.told else "at most "
+    return f"{'GPUs' if noun == 'GPU' else noun} {told}{_percent(seen.busy)} busy"
+
+
+def _figures(found: Compared) -> str:
+    return f"{_signed(found.gain)}, {found.pairs} comparison{'' if found.pairs == 1 else 's'}"
+
+
+def _rates(first: float, second: float) -> str:
+    digits = 1 if min(first, second) >= 1 else 2 if min(first, second) >= 0.1 else 3
+    return f"{first:.{digits}f} instead of {second:.{digits}f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _signed(share: float) -> str:
+    return f"{'+' if share >= 0 else '−'}{abs(100 * share):.0f} %"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

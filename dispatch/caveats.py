@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a reader of a measurement must know of it from the start: the machine, and what limits the figures.
+
+Owns these sentences. What comes up while it measures is `measuring`'s.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import host, layout, measure, wording
+from .model import Job
+
+
+def machine() -> str:
+    """Return what this machine is, for people: ``Linux 6.1, 64 cores``."""
+    return f"{platform.system()} {platform.release()}, {wording.count(host.cores(), 'core')}"
+
+
+def from_the_start(folder: Path, measured: Job) -> Iterator[str]:
+    """Yield the sentences for a measurement of this job in this folder."""
+    devices = measure.measured_devices(measured)
+    if len({device.name for device in devices}) > 1:
+        yield "The cards are not alike: the ideal counts each of them as the first one."
+    if len(devices) < len(measured.devices) and measured.engine == layout.CYCLES:
+        yield "The CPU was left out: the table is about GPUs."
+    if measured.share_devices:
+        yield "The devices were shared with other jobs: the figures hold only for that."
+    output = Path(measured.output)
+    if output.is_relative_to(folder.parent) or not _same_disk(folder, output.parent):
+        yield "Pictures went to the disk of the measurement's own folder: where the scene's output is slower, so is the render."
+
+
+def _same_disk(folder: Path, output: Path) -> bool:
+    try:
+        while not output.exists() and output != output.parent:
+            output = output.parent
+        return folder.stat().st_dev == output.stat().st_dev
+    except OSError:
+        return False

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A comparison of the same workers with and without some extra ones, on frames that differ in cost. Pure.
+
+Blocks with (B) and without (A) the extra workers follow each other as B A A B B A A B …, and only neighbours are
+compared: what changes slowly (heavier frames, a warmer card) cancels, what changes at once (a camera cut) spoils one
+pair of many, which does not count for much. Only time from one finish of a worker to its next counts, both wholly
+inside the block. What the devices without an extra worker lose counts too, where it is more than noise. Owns these
+figures; who rests when is the caller's doing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from math import exp, hypot, log, sqrt
+from statistics import median
+
+LEAST_GAIN = log(1.03)
+"""A gain below 3 % is not worth the memory of a worker."""
+
+LEAST_PAIRS = 3
+MOST_PAIRS = 8
+"""Pairs after which a gain that is not there by then is none …"""
+
+PROMISING = 16
+"""… and one that looks like some, and is still no larger than the noise."""
+
+
+CLEAR = log(1.1)
+"""What short blocks all say like this needs no longer ones."""
+
+EACH = 4
+"""Frames that each worker finishes in a block, at least: workers that share a card take turns in changing order."""
+
+MOST_EACH = 32
+"""The same, at most."""
+
+LONGER = 1.5
+"""Blocks that are longer by so much replace the short ones; else both count."""
+
+OTHERS = 2
+"""Frames that each worker elsewhere finishes at least in a block."""
+
+
+class Answer(Enum):
+    KEEP = "keep"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the pairs say together. Rates are frames per second of the devices that have an extra worker."""
+
+    pairs: int
+    gain: float
+    """0.25: a quarter more frames per second with the extra workers."""
+    error: float
+    """Standard error of the gain."""
+    without: float
+
+    @property
+    def with_extra(self) -> float:
+        return self.without * (1.0 + self.gain)
+
+
+class Block:
+    """One stretch of time in which the same workers render."""
+
+    def __init__(self, quota: Mapping[int, int], groups: Mapping[int, Hashable], marks: Mapping[int, float]) -> None:
+        self._groups = groups
+        self._quota = dict(quota)
+        self._marks = dict(marks)
+        self._sums: dict[Hashable, tuple[int, float, float]] = {}
+        self._open = set(quota)
+
+    @property
+    def over(self) -> bool:
+        return not self._open
+
+    @property
+    def marks(self) -> Mapping[int, float]:
+        """When each worker finished last."""
+        return self._marks
+
+    def finished(self, at: float, worker: int) -> None:
+        if worker not in self._quota:
+            return
+        since, self._marks[worker] = self._marks.get(worker), at
+        if since is None:
+            return  # begun before the block, or a worker's first
+        count, total, squares = self._sums.get(self._groups[worker], (0, 0.0, 0.0))
+        seconds = max(at - since, 1e-6)
+        self._sums[self._groups[worker]] = count + 1, total + seconds, squares + seconds * seconds
+        self._quota[worker] -= 1
+        if self._quota[worker] <= 0:
+            self._open.discard(worker)
+
+    def rate(self, groups: Collection[Hashable]) -> Rate:
+        """Return how fast the workers of these groups were."""
+        workers = Counter(self._groups[worker] for worker in self._quota)
+        rate = variance = 0.0
+        for group, (count, total, squares) in self._sums.items():
+            if group in groups:
+                mean = total / count
+                its = workers[group] / mean
+                spread = max(0.0, squares / count - mean * mean) / (mean * mean)
+                rate += its
+                variance += its * its * spread / count
+        return Rate(rate, variance / (rate * rate) if rate else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Frames per second, and the relative variance of that figure."""
+
+    rate: float
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two neighbouring blocks, of the same devices."""
+
+    with_extra: Rate
+    without: Rate
+
+    @property
+    def gain(self) -> float:
+        """Log ratio of the rates."""
+        return log(self.with_extra.rate / self.without.rate)
+
+    @property
+    def variance(self) -> float:
+        return self.with_extra.variance + self.without.variance
+
+
+class Trial:
+    def __init__(
+        self,
+        groups: Mapping[int, Hashable],
+        extra: frozenset[int],
+        tried: Hashable,
+        *,
+        each: int = EACH,
+    ) -> None:
+        """``groups``: worker → its group (workers that are alike), all that take part, ``extra`` ones included.
+
+        ``tried``: the group that the extra workers belong to. ``each``: frames that each worker there finishes in a
+        block, once a few short ones were not clear.
+        """
+        self._groups = groups
+        self.extra = extra
+        self._tried = tried
+        self._each = max(EACH, min(MOST_EACH, each))
+        self._short = True
+        self._others = frozenset(groups.values()) - {tried}
+        self._blocks = 0
+        self._before: Block | None = None
+        self._pairs: list[tuple[Pair, Pair | None]] = []
+        """Of the tried devices, and of the others, if any."""
+        self._block: Block | None = None
+
+    @property
+    def workers(self) -> frozenset[int]:
+        return frozenset(self._groups)
+
+    @property
+    def with_extra(self) -> bool:
+        """Whether the extra workers render in this block."""
+        return self._blocks % 4 in (0, 3)
+
+    def settled(self) -> None:
+        """Whoever rests has finished what it held: the block counts from now on."""
+        if self._block is None:
+            self._block = Block(self._active(), self._groups, {})
+
+    @property
+    def counts(self) -> bool:
+        return self._block is not None
+
+    def finished(self, at: float, worker: int) -> None:
+        """A worker has finished a frame."""
+        if self._block is None:
+            return
+        self._block.finished(at, worker)
+        if self._block.over:
+            self._next()
+
+    def _active(self) -> dict[int, int]:
+        each = EACH if self._short else self._each
+        active = [worker for worker in self._groups if self.with_extra or worker not in self.extra]
+        return {worker: each if self._groups[worker] == self._tried else OTHERS for worker in active}
+
+    def _next(self) -> None:
+        assert self._block is not None
+        block, extra_rendered = self._block, self.with_extra
+        self._blocks += 1
+        if self._blocks % 2:
+            self._before = block
+        elif self._before:
+            both = (block, self._before) if extra_rendered else (self._before, block)
+            others = Pair(*(b.rate(self._others) for b in both)) if self._others else None
+            self._pairs.append((Pair(*(b.rate({self._tried}) for b in both)), others))
+            self._lengthen()
+        # Where nobody changes, the next block goes on from the last finishes.
+        same = self.with_extra == extra_rendered
+        self._block = Block(self._active(), self._groups, block.marks) if same else None
+
+    # --- what it says ---------------------------------------------------------------------------------------------
+
+    def compared(self) -> Compared | None:
+        """What the pairs say so far; None before the first."""
+        if not self._pairs:
+            return None
+        middle, error = self._middle()
+        return Compared(len(self._pairs), exp(middle) - 1.0, error * exp(middle), self._without())
+
+    def answer(self) -> Answer | None:
+        """Return what to do; None: more pairs are needed."""
+        count = len(self._pairs)
+        if count < LEAST_PAIRS:
+            return None
+        middle, error = self._middle()
+        gains = [pair.gain for pair, _ in self._pairs]
+        least = max(CLEAR if self._short else LEAST_GAIN, 2.0 * error)
+        if count == LEAST_PAIRS:
+            if min(*gains, middle) > least:
+                return Answer.KEEP
+            return Answer.DROP if max(gains) < (-least if self._short else 0.0) else None
+        if count % 2:
+            return None  # an even number of pairs cancels a drift
+        if middle > least:
+            return Answer.KEEP
+        most = PROMISING if middle > LEAST_GAIN else MOST_PAIRS
+        return Answer.DROP if count >= most or middle + 2.0 * error < LEAST_GAIN else None
+
+    def _lengthen(self) -> None:
+        """Go on with longer blocks where the short ones do not agree on something clear."""
+        if self._short and len(self._pairs) == LEAST_PAIRS and self.answer() is None:
+            self._short = False
+            if self._each >= LONGER * EACH:
+                self._pairs = []
+
+    def _without(self) -> float:
+        return median(pair.without.rate for pair, _ in self._pairs)
+
+    def _middle(self) -> tuple[float, float]:
+        """Return the log of the gain and its standard error, with what the other devices lose set against it."""
+        middle, error = _middle([pair for pair, _ in self._pairs])
+        others = [pair for _, pair in self._pairs if pair]
+        if others:
+            loss, its_error = _middle(others)
+            weight = median(pair.without.rate for pair in others) / self._without()
+            if loss < -2.0 * its_error:
+                return middle + weight * loss, hypot(error, weight * its_error)
+        return middle, error
+
+
+def _middle(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return the gain and its standard error: by the frames' spread, or the pairs', the larger.
+
+    The median of all averages of two (Hodges and Lehmann): one pair in four may be spoiled, and little is lost to it.
+    """
+    gains = [pair.gain for pair in pairs]
+    middle = median((a + b) / 2 for i, a in enumerate(gains) for b in gains[i:])
+    frames = sqrt(sum(pair.variance for pair in pairs) / len(pairs))
+    spread = 1.4826 * median(abs(gain - middle) for gain in gains)
+    return middle, 1.05 * max(frames, spread) / sqrt(len(pairs))

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One try of more workers: started, warmed, compared in turns, then kept or taken back.
+
+A part of the machine with a file of its own, under the machine's rules: no clock, no process, no file. Whether to try
+is for `auto` to say; what the comparison says is `trial`'s. Owns the one try that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import auto_words
+from .berths import Berths, ready
+from .kinds import Kind
+from .model import Device
+from .roster import SlotRecord, WorkerState
+from .trial import EACH, MOST_EACH, MOST_PAIRS, Answer, Trial
+
+if TYPE_CHECKING:
+    from .machine import Machine
+    from .squeeze import Decide, Squeeze
+
+PATIENCE = 3.0
+"""A try that takes so many times as long as was reckoned is given up …"""
+
+SLACK = 60.0
+"""… and so many seconds."""
+
+SEARCH = 0.1
+"""Part of what is left of the job that a comparison may take: little is lost in it, and the longer it is the surer."""
+
+BLOCKS = 8
+"""Blocks of a comparison, mostly."""
+
+RESTARTS = 3
+"""How often a comparison begins anew because a worker ended in its middle."""
+
+MATTERS = 0.1
+"""Devices that render less than this part of the frames do not hold up a comparison."""
+
+PAUSE = 4.0
+"""So many times its length passes until a comparison that told nothing is made again."""
+
+
+@dataclass(slots=True)
+class Try:
+    """More workers on trial."""
+
+    kind: Kind
+    level: int
+    """Workers on each device with them."""
+    records: list[SlotRecord]
+    devices: frozenset[str]
+    """Ids of the devices that have one worker more."""
+    began: float
+    reckoned: float
+    """Seconds that it should take."""
+    cost: float
+    """Device seconds of a frame before it."""
+    each: int
+    """Frames that each worker finishes in a block of the comparison."""
+    trial: Trial | None = None
+    """None: the workers are not warm yet."""
+    restarts: int = 0
+
+
+class Tries:
+    def __init__(
+        self,
+        machine: Machine,
+        kinds: Sequence[Kind],
+        berths: Berths,
+        squeeze: Squeeze,
+        warm: Callable[[SlotRecord], bool],
+        decide: Decide,
+    ) -> None:
+        """``warm``: whether a slot's worker has rendered the frames that do not count."""
+        self._machine = machine
+        self._kinds = kinds
+        self._berths = berths
+        self._squeeze = squeeze
+        self._warm = warm
+        self._decide = decide
+        self._run: Try | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._run is not None
+
+    def begin(self, at: float, kind: Kind, records: list[SlotRecord], cost: float, *, load: float, left: float) -> None:
+        """Put these slots' workers, one more on each of their devices, on trial.
+
+        Args:
+            cost: Device seconds of a frame.
+            load: Seconds until they have rendered their first frame.
+            left: Seconds until the job ends at today's pace.
+        """
+        devices = frozenset(device.id for record in records for device in record.slot.devices)
+        interval = cost * (kind.level + 1)
+        each = max(EACH, min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
+        reckoned = load + 2 * MOST_PAIRS * each * interval
+        self._run = Try(kind, kind.level + 1, records, devices, at, reckoned, cost, each)
+
+    def finished(self, at: float, worker: int) -> None:
+        """A worker has finished a frame."""
+        if self._run and self._run.trial:
+            self._run.trial.finished(at, worker)
+            self.look(at)
+
+    def look(self, at: float) -> None:
+        """See how the try goes on."""
+        run = self._run
+        if run is None or self._machine.stopping:
+            return
+        if closed := [record for record in run.records if record.closed]:
+            self._drop(at, run, auto_words.not_loaded(run.level - 1, run.kind.noun, closed[0].closed))
+        elif self._late(at, run):
+            self.give_up(at)
+        elif run.trial is None:
+            self._start_trial(run)
+        elif not self._complete(run.trial):
+            self._berths.rest(run.records, resting=False)
+            run.trial, run.restarts = None, run.restarts + 1
+            if run.restarts > RESTARTS:
+                self.give_up(at)
+        else:
+            self._go_on(at, run, run.trial)
+
+    def _late(self, at: float, run: Try) -> bool:
+        end_is_near = self._machine.ledger.waiting() < len(self._machine.workers)
+        return end_is_near or at - run.began > PATIENCE * run.reckoned + SLACK
+
+    def _complete(self, trial: Trial) -> bool:
+        workers = self._machine.workers
+        return all(id in workers and workers[id].state is WorkerState.READY for id in trial.workers)
+
+    def _start_trial(self, run: Try) -> None:
+        """Begin to compare once every worker that takes part is warm."""
+        total = sum(kind.rate for kind in self._kinds)
+        groups: dict[int, tuple[str, bool]] = {}
+        compared = [kind for kind in self._kinds if kind is run.kind or kind.rate > MATTERS * total]
+        for kind in compared:
+            for device in kind.devices:
+                records = self._berths.of(device)
+                if not all(ready(record) and self._warm(record) for record in records):
+                    return
+                groups |= {r.worker.id: (kind.noun, device.id in run.devices) for r in records if r.worker}
+        extra = frozenset(record.worker.id for record in run.records if record.worker)
+        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each)
+        run.trial.settled()
+
+    def _go_on(self, at: float, run: Try, trial: Trial) -> None:
+        answer = trial.answer()
+        if answer is Answer.KEEP:
+            self._keep(at, run, trial)
+        elif answer is Answer.DROP:
+            self._drop(at, run)
+        else:
+            self._berths.rest(run.records, resting=not trial.with_extra)
+            if trial.with_extra or not any(record.worker and record.worker.hand for record in run.records):
+                trial.settled()
+
+    def _keep(self, at: float, run: Try, trial: Trial) -> None:
+        found = trial.compared()
+        assert found is not None
+        self._end(run)
+        kind, there = run.kind, self._there(run.kind)
+        kind.level = run.level
+        words = auto_words.keep(run.level, kind.noun, auto_words.part(len(run.records), len(there)), found)
+        self._decide("keep", words, level=run.level, **_figures(at, run))
+        self._squeeze.may_join(at, (d for d in there if len(self._berths.of(d)) < kind.level), "memory")
+        self._berths.share_threads(at)
+
+    def _drop(self, at: float, run: Try, words: str = "") -> None:
+        kind, found = run.kind, run.trial.compared() if run.trial else None
+        self._end(run)
+        kind.failed(run.cost, at + PAUSE * (at - run.began) if found and found.gain > 0 else None)
+        self._remove(at, run)
+        if found:
+            words = words or auto_words.drop(kind.level, kind.noun, found)
+        self._decide("drop", words, level=kind.level, **_figures(at, run))
+
+    def give_up(self, at: float, *, failed: bool = True) -> None:
+        """The try cannot be finished: what did good so far stays. ``failed``: it counts as a failure."""
+        if (run := self._run) is None:
+            return
+        kind, found = run.kind, run.trial.compared() if run.trial else None
+        self._end(run)
+        if failed:
+            kind.failed(run.cost, None)
+        if found and found.gain > 0:
+            kind.level = run.level
+        else:
+            self._remove(at, run)
+        self._decide("give up", auto_words.cut_short(kind.level, kind.noun), level=kind.level, **_figures(at, run))
+
+    def _remove(self, at: float, run: Try) -> None:
+        self._berths.remove(at, [record for record in run.records if not record.closed])
+
+    def _there(self, kind: Kind) -> list[Device]:
+        return [device for device in kind.devices if self._berths.of(device)]
+
+    def _end(self, run: Try) -> None:
+        self._berths.rest(run.records, resting=False)
+        self._run = None
+        run.kind.doubtful, run.kind.kept_cost, run.kind.said = False, 0.0, set()
+        for kind in self._kinds:
+            kind.disturbed()
+
+
+def _figures(at: float, run: Try) -> dict[str, object]:
+    found = run.trial.compared() if run.trial else None
+    figures: dict[str, object] = {"seconds": round(at - run.began, 1), "devices": len(run.devices)}
+    if found:
+        figures |= {"gain": found.gain, "error": found.error, "pairs": found.pairs, "without": found.without}
+    return figures

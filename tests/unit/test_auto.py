@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Auto on simulated machines: it finds the best number of workers a device, cheaply, and is not fooled on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from simulated_auto import (
+    FOUR,
+    HEAVY,
+    LIGHT,
+    ON_CPU,
+    SYNC_BOUND,
+    best_static,
+    decisions,
+    level,
+    names,
+    play_auto,
+    said,
+)
+from simulated_machine import Card, Scene
+
+from dispatch.model import Outcome
+
+TWICE = replace(LIGHT, gap=0.3, sharing=0.02, noise=0.25)
+"""Sharing a card costs little: three and four workers still gain."""
+
+
+@pytest.mark.parametrize(
+    ("scene", "cards", "tasks", "cores"),
+    [
+        pytest.param(LIGHT, FOUR, 6000, 64, id="light"),
+        pytest.param(LIGHT, FOUR[:1], 2000, 16, id="light on one card"),
+        pytest.param(TWICE, FOUR[:2], 6000, 64, id="cheap sharing"),
+        pytest.param(HEAVY, FOUR, 300, 64, id="heavy"),
+        pytest.param(SYNC_BOUND, FOUR, 3000, 64, id="sync-bound"),
+        pytest.param(ON_CPU, (), 1200, 16, id="on the CPU"),
+    ],
+)
+def test_it_ends_within_five_percent_of_the_best_static_layout(scene, cards, tasks, cores):
+    best, _ = best_static(scene, cards, (1, 2, 3, 4), tasks=min(tasks, 800), cores=cores)
+    world = play_auto(scene, cards, tasks=tasks, cores=cores)
+    assert world.machine.outcome is Outcome.COMPLETE
+    assert world.rate(0.7, 0.95) > 0.95 * best
+    # What the search costs, its start among it, is a small part of the job.
+    assert world.now < 1.15 * tasks / best + 15.0
+
+
+def test_a_second_worker_a_card_is_tried_compared_and_kept_and_a_third_is_not():
+    world = play_auto(LIGHT, tasks=4000, cores=64)
+    assert names(world) == ["try", "keep", "try", "drop"]
+    _, kept = decisions(world)[1]
+    assert kept["level"] == 2
+    assert kept["gain"] == pytest.approx(0.22, abs=0.08)
+    assert kept["words"].startswith("Two workers per GPU: ")
+    assert world.machine.auto.words == decisions(world)[-1][1]["words"]
+    assert {words["words"] for _, words in decisions(world)} <= set(said(world))
+
+
+def test_slots_keep_their_names_when_others_join():
+    world = play_auto(LIGHT, FOUR[:1], tasks=1500, cores=16)
+    assert list(world.machine.slots)[:2] == ["Card", "Card 2"]
+
+
+def test_busy_cards_are_left_alone():
+    world = play_auto(HEAVY, tasks=200, cores=64)
+    assert names(world) == ["hold"]
+    assert "a second would gain at most" in world.machine.auto.words
+    assert "GPUs 100 % busy" in world.machine.auto.words or "GPUs 99 % busy" in world.machine.auto.words
+
+
+def test_where_the_driver_tells_no_load_the_phases_say_what_is_left_to_gain():
+    silent = tuple(Card(tells=False) for _ in range(4))
+    world = play_auto(HEAVY, silent, tasks=200, cores=64)
+    assert names(world) == ["hold"]
+    assert "at most 9" in world.machine.auto.words or "at most 100 % busy" in world.machine.auto.words
+    assert level(play_auto(LIGHT, silent, tasks=4000, cores=64)) >= 1
+
+
+def test_a_busy_processor_is_a_limit():
+    scene = replace(SYNC_BOUND, sync=2.0, sync_threads=4)
+    world = play_auto(scene, tasks=1500, cores=8)
+    held = [facts for name, facts in decisions(world) if name == "hold"]
+    assert any("CPU" in facts["words"] for facts in held)
+
+
+def test_a_short_job_is_not_disturbed():
+    assert names(play_auto(LIGHT, tasks=100, cores=64)) in ([], ["hold"])
+    world = play_auto(LIGHT, tasks=150, cores=64)
+    assert "try" not in names(world)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_is_no_gain(seed):
+    """Whether there is one worker a card or two makes no difference here: whoever believes the noise keeps it."""
+    scene = replace(LIGHT, gpu=0.3, gap=0.06, sharing=0.2, noise=0.4)
+    world = play_auto(scene, tasks=2500, cores=64, seed=seed)
+    for name, facts in decisions(world):
+        if name == "keep":
+            best, _ = best_static(scene, FOUR, (facts["level"],), tasks=1000, cores=64)
+            before, _ = best_static(scene, FOUR, (facts["level"] - 1,), tasks=1000, cores=64)
+            assert best > 0.98 * before
+
+
+@pytest.mark.parametrize("cut", [300, 380, 460])
+def test_a_camera_cut_in_the_middle_of_a_try_is_no_gain(cut):
+    """From the cut on frames are four times as fast; a second worker is useless before and after it."""
+    scene = Scene(gpu=0.6, gap=0.07, sharing=0.4, noise=0.05, cost=lambda task: 1.0 if task < cut else 0.4)
+    world = play_auto(scene, tasks=2500, cores=64)
+    kept = [facts for name, facts in decisions(world) if name == "keep"]
+    for facts in kept:
+        best, _ = best_static(replace(scene, cost=lambda task: 0.4), FOUR, (facts["level"],), tasks=600, cores=64)
+        before, _ = best_static(replace(scene, cost=lambda task: 0.4), FOUR, (facts["level"] - 1,), tasks=600, cores=64)
+        assert best > before
+
+
+def test_after_failures_it_holds():
+    """The card is never full, and still nothing is gained."""
+    scene = replace(LIGHT, gpu=0.2, gap=0.05, sharing=1.3)
+    world = play_auto(scene, tasks=6000, cores=64)
+    assert level(world) == 1
+    assert names(world).count("try") <= 3
+    assert names(world).count("drop") == names(world).count("try")
+
+
+def test_other_frames_are_another_try():
+    """The second half needs a tenth of the GPU: what was not worth it before is now."""
+    scene = Scene(gpu=4.0, gap=0.05, carry=0.05, noise=0.05, cost=lambda task: 1.0 if task < 200 else 0.03)
+    world = play_auto(scene, tasks=6000, cores=64)
+    assert names(world)[0] == "hold"
+    assert "keep" in names(world)
+
+
+def test_what_was_kept_is_doubted_when_frames_become_others():
+    """Light frames, then heavy ones on which two workers of a card lose a lot."""
+    scene = Scene(gpu=0.2, gap=0.2, sharing=0.5, noise=0.05, cost=lambda task: 1.0 if task < 3000 else 10.0)
+    world = play_auto(scene, tasks=4500, cores=64)
+    assert "keep" in names(world)
+    after = names(world)[names(world).index("doubt") :]
+    assert after[:2] == ["doubt", "drop"]
+    assert level(world) == 1
+
+
+def test_a_number_to_start_with_is_measured_too():
+    world = play_auto(HEAVY, FOUR[:2], tasks=300, cores=64, per_card=2)
+    assert names(world)[0] == "doubt"
+    assert level(world) == 1
+    assert level(play_auto(LIGHT, FOUR[:2], tasks=3000, cores=64, per_card=2)) == 2
+
+
+def test_unequal_cards_are_decided_one_kind_after_the_other():
+    cards = (Card(1.0, "Slow"), Card(1.0, "Slow"), Card(2.0, "Middle"), Card(4.0, "Fast"))
+    best, _ = best_static(LIGHT, cards, (1, 2, 3, 4), tasks=1500, cores=64)
+    world = play_auto(LIGHT, cards, tasks=12_000, cores=64)
+    tries = [facts["words"] for name, facts in decisions(world) if name == "try"]
+    assert "Fast" in tries[0]
+    assert any("Slow" in words for words in tries)
+    assert world.rate(0.8, 0.97) > 0.95 * best
+
+
+def test_given_threads_stay_and_others_are_shared_anew():
+    world = play_auto(LIGHT, FOUR[:2], tasks=2000, cores=16)
+    assert {record.slot.threads for record in world.machine.slots.values() if not record.closed} == {4}
+    fixed = play_auto(LIGHT, FOUR[:2], tasks=2000, cores=16, threads=3)
+    assert {record.slot.threads for record in fixed.machine.slots.values()} == {3}
+
+
+def test_24_cards():
+    cards = tuple(Card() for _ in range(24))
+    best, _ = best_static(LIGHT, cards, (1, 2), tasks=2000, cores=128, ram=256 << 30)
+    world = play_auto(LIGHT, cards, tasks=8000, cores=128, ram=256 << 30)
+    assert level(world) == 2
+    assert world.rate(0.8, 0.95) > 0.95 * best

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Auto and memory, on simulated machines: what does not fit is not tried, what grows or is taken by others makes fewer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from simulated_auto import FOUR, LIGHT, decisions, names, said
+from simulated_machine import GB, Card, SimulatedMachine
+
+from dispatch.model import Outcome
+
+BIG = 400 << 20
+"""Bytes of a scene's file of which nobody knows what it becomes in memory."""
+
+
+def test_a_second_worker_that_does_not_fit_onto_the_cards_is_not_tried():
+    world = SimulatedMachine(replace(LIGHT, vram=14 * GB), FOUR, tasks=800, cores=64, auto=True).run()
+    assert names(world) == ["hold"]
+    assert world.machine.auto.words == (
+        "One worker per GPU: a second, which needs 14.0 GiB of VRAM, does not fit beside what stays free."
+    )
+
+
+def test_the_step_of_the_card_tells_what_a_worker_needs_where_the_driver_does_not():
+    class Silent(SimulatedMachine):
+        def _process(self, child):
+            return replace(super()._process(child), vram=None)
+
+    world = Silent(replace(LIGHT, vram=13 * GB), FOUR, tasks=800, cores=64, auto=True)
+    world.vram_others[0] = 3 * GB
+    world.run()
+    assert names(world) == ["hold"]
+    assert "13.0 GiB of VRAM" in world.machine.auto.words
+
+
+def test_a_second_worker_that_does_not_fit_into_ram_is_not_tried():
+    world = SimulatedMachine(replace(LIGHT, ram=12 * GB), FOUR, tasks=800, cores=64, ram=64 * GB, auto=True).run()
+    assert names(world) == ["hold"]
+    assert "12.0 GiB of RAM" in world.machine.auto.words
+
+
+def test_where_ram_holds_only_some_more_they_are_tried_on_as_many_cards():
+    world = SimulatedMachine(replace(LIGHT, ram=8 * GB), FOUR, tasks=2500, cores=64, ram=64 * GB, auto=True).run()
+    assert names(world)[:2] == ["try", "keep"]
+    assert "on 2 of 4" in decisions(world)[0][1]["words"]
+
+
+def test_a_card_that_another_program_fills_up_gets_one_worker_less_and_later_back():
+    world = SimulatedMachine(replace(LIGHT, vram=5 * GB), FOUR, tasks=8000, cores=64, auto=True)
+    world.at(150.0, lambda: world.vram_others.update({2: 13 * GB + GB // 2}))
+    world.at(300.0, lambda: world.vram_others.update({2: 0}))
+    world.run()
+    assert world.machine.outcome is Outcome.COMPLETE
+    changed = [(name, facts) for name, facts in decisions(world) if name in ("fewer", "again")]
+    assert [name for name, _ in changed] == ["fewer", "again"]
+    assert {facts["device"] for _, facts in changed} == {"CUDA_02"}
+    assert changed[0][1]["words"].startswith("One worker less on Card (02:00): ")
+    assert "of 24.0 GiB VRAM are free; one of them has had 5.0 GiB; one worker stays." in changed[0][1]["words"]
+
+
+def test_the_display_card_keeps_room_for_the_display():
+    cards = (Card(vram=8 * GB, display=True), Card(vram=8 * GB))
+    world = SimulatedMachine(replace(LIGHT, vram=int(3.0 * GB)), cards, tasks=2500, cores=64, auto=True).run()
+    assert "on 1 of 2" in decisions(world)[0][1]["words"]
+    assert {slot for slot in world.by_slot if slot.endswith(" 2")} == {"Card (01:00) 2"}
+
+
+def test_workers_that_leak_become_fewer_and_then_start_afresh():
+    scene = replace(LIGHT, leak=15 << 20)
+    world = SimulatedMachine(scene, FOUR, tasks=8000, cores=64, ram=64 * GB, auto=True)
+    least = []
+    world.at(100.0, lambda: watch_ram(world, least))
+    world.run()
+    assert world.machine.outcome is Outcome.COMPLETE
+    assert "fewer" in names(world)
+    assert "renew" in names(world)
+    assert min(least) > 0
+    assert any("RAM are free" in words for words in said(world))
+
+
+def watch_ram(world: SimulatedMachine, least: list[int]) -> None:
+    least.append(world.ram_free())
+    world.after(5.0, lambda: watch_ram(world, least))
+
+
+def test_memory_that_shrinks_is_not_trusted():
+    """A virtual machine whose memory is taken away while the job runs."""
+    world = SimulatedMachine(LIGHT, FOUR, tasks=4000, cores=64, ram=64 * GB, auto=True)
+    world.at(200.0, lambda: setattr(world, "ram", 20 * GB))
+    world.run()
+    assert world.machine.outcome is Outcome.COMPLETE
+    assert "fewer" in names(world)
+
+
+# --- the start of a big scene -----------------------------------------------------------------------------------
+
+
+def test_a_big_scene_that_fits_starts_everywhere_at_once():
+    world = SimulatedMachine(LIGHT, FOUR, tasks=300, cores=64, ram=64 * GB, auto=True, blend_size=BIG).run()
+    assert "one first" not in names(world)
+    assert len(world.by_slot) == 4
+
+
+def test_a_big_scene_begins_with_one_worker_and_goes_on_with_all_that_fit():
+    world = SimulatedMachine(LIGHT, FOUR, tasks=300, cores=64, ram=16 * GB, auto=True, blend_size=BIG).run()
+    assert names(world)[:2] == ["one first", "all"]
+    assert len(world.by_slot) == 4
+
+
+def test_copies_that_do_not_fit_are_left_out():
+    scene = replace(LIGHT, ram=8 * GB)
+    world = SimulatedMachine(scene, FOUR, tasks=300, cores=64, ram=24 * GB, auto=True, blend_size=1 * GB).run()
+    assert names(world)[:2] == ["one first", "some"]
+    assert "Two of 4 workers: each needs 8.0 GiB of RAM" in decisions(world)[1][1]["words"]
+    assert len(world.by_slot) == 2
+    assert world.machine.outcome is Outcome.COMPLETE
+
+
+def test_where_a_second_copy_does_not_fit_all_cards_render_together():
+    scene = replace(LIGHT, ram=14 * GB)
+    world = SimulatedMachine(scene, FOUR, tasks=100, cores=64, ram=24 * GB, auto=True, blend_size=1 * GB).run()
+    assert names(world) == ["one first", "combined"]
+    assert list(world.by_slot) == ["Card (00:00)", "4 × Card"]
+    assert world.machine.outcome is Outcome.COMPLETE
+
+
+def test_a_first_worker_that_dies_holds_nobody_back():
+    class Dies(SimulatedMachine):
+        def _loaded(self, child):
+            if child.worker == 1:
+                self._gone(child, None)
+            else:
+                super()._loaded(child)
+
+    world = Dies(LIGHT, FOUR, tasks=100, cores=64, ram=16 * GB, auto=True, blend_size=BIG).run()
+    assert world.machine.outcome is Outcome.COMPLETE
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 3])
+def test_fewer_tasks_than_devices_are_rendered_together_without_auto(tasks):
+    world = SimulatedMachine(LIGHT, FOUR, tasks=tasks, cores=64, auto=True).run()
+    assert list(world.by_slot) == ["4 × Card"]
+    assert names(world) == []

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The benchmark on GPUs where it only reckons: plan, steady state, Auto's search, table, recordings."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.gpu import measuring, plan, rate, recording, search, table
+from benchmarks.gpu.gauge import Busy, Gauge, Look
+from benchmarks.gpu.measuring import Measured
+
+
+@pytest.mark.parametrize(
+    ("text", "per_device", "threads", "workers"),
+    [("plain", 1, 0, 4), ("plain-one", 1, 0, 1), ("2x8", 2, 8, 8), ("3", 3, 0, 12), ("combined", 1, 0, 1)],
+)
+def test_a_word_is_a_way(text: str, per_device: int, threads: int, workers: int) -> None:
+    way = plan.way(text)
+    assert (way.per_device, way.threads, way.workers(4)) == (per_device, threads, workers)
+
+
+@pytest.mark.parametrize("text", ["", "0", "2x", "x8", "twice", "2x0"])
+def test_what_is_no_way_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no way to render"):
+        plan.way(text)
+
+
+def test_repeats_go_round_all_ways_and_one_card_knows_no_combined() -> None:
+    scene = plan.SCENES["light"]
+    keys = [cell.key for cell in plan.cells(scene, ["plain", "combined", "2"], 2, cards=4)]
+    assert keys == ["light/plain/1", "light/combined/1", "light/2/1", "light/plain/2", "light/combined/2", "light/2/2"]
+    assert [cell.way.name for cell in plan.cells(scene, ["plain", "combined", "2"], 1, cards=1)] == ["plain", "2"]
+
+
+def test_every_scene_names_ways_that_exist_and_its_share_of_the_minutes() -> None:
+    for scene in plan.SCENES.values():
+        assert all(plan.way(text) for text in scene.ways)
+    assert sum(plan.shares(plan.SCENES, 12).values()) == pytest.approx(720)
+
+
+def test_a_cell_that_was_measured_is_expected_to_take_as_long_again() -> None:
+    (cell,) = plan.cells(plan.SCENES["light"], ["2"], 1, 4)
+    assert plan.expected(cell, {"light/2/1": 17.0, "light/2/2": 19.0, "light/3/1": 99.0}) == 19.0
+    assert plan.expected(cell, {}) > cell.scene.steady
+
+
+def test_the_steady_state_begins_when_the_last_one_is_warm() -> None:
+    moments = {"1": [5.0, 6.0, 7.0, 8.0, 9.0], "2": [6.5, 7.5, 8.5]}
+    found = rate.steady(moments, warm=1, sources=2)
+    assert found is not None
+    assert found.since == 6.5
+    assert found.rate == pytest.approx(2.0)
+    assert found.frames == 3 + 2
+
+
+def test_two_long_frames_each_are_enough_for_a_rate() -> None:
+    found = rate.steady({"1": [50.0, 97.0], "2": [52.0, 99.0]}, warm=1, sources=2)
+    assert found is not None
+    assert found.rate == pytest.approx(2 / 47)
+    assert not rate.is_enough({"1": [50.0, 97.0], "2": [52.0]}, 1, 2, now=98.0, seconds=1.0)
+    assert rate.is_enough({"1": [50.0, 97.0], "2": [52.0, 99.0]}, 1, 2, now=99.0, seconds=1.0)
+
+
+def test_whoever_never_came_is_not_waited_for_in_the_figures() -> None:
+    found = rate.steady({"1": [1.0, 2.0, 3.0]}, warm=1, sources=2)
+    assert found is not None
+    assert found.rate == pytest.approx(1.0)
+    assert rate.steady({}, 1, 2) is None
+    assert rate.steady({"1": [1.0]}, 1, 1) is None
+
+
+def test_a_whole_job_is_measured_where_it_was_rendered_and_reckoned_where_not() -> None:
+    times = [10.0 + n for n in range(100)]
+    assert rate.whole(times, 5.0, 1.0, 50) == (54.0, True)
+    assert rate.whole(times, 5.0, 2.0, 200) == (154.0, False)
+
+
+DECISIONS = [
+    {"what": "auto", "at": 10.0, "decision": "try", "words": "a second worker per GPU may gain 1.9×"},
+    {"what": "auto", "at": 20.0, "decision": "keep", "words": "two workers per GPU: 20 instead of 10 frames/s"},
+]
+
+
+def test_a_search_costs_what_its_frames_took_longer_than_they_had_to() -> None:
+    times = [0.1 * n for n in range(1, 201)] + [20 + 0.05 * n for n in range(1, 401)]
+    found = search.search(DECISIONS, times, since=0.0, after=20.0)
+    assert found.before == pytest.approx(10.0, rel=0.02)
+    assert found.seconds == 20.0
+    assert found.lost == pytest.approx(20 - 200 / 20, rel=0.02)
+    assert found.over
+    assert not search.is_over(DECISIONS[:1])
+
+
+def test_a_search_without_decisions_costs_nothing() -> None:
+    found = search.search([], [1.0, 2.0, 3.0, 4.0], since=1.0, after=1.0)
+    assert (found.seconds, found.lost, found.decisions) == (0.0, 0.0, ())
+    assert search.since_last({"1": [1.0, 3.0]}, []) == {"1": [1.0, 3.0]}
+
+
+def test_what_was_found_is_judged_by_frames_after_the_last_decision() -> None:
+    moments = {"1": [1.0, 19.0, 21.0, 22.0], "2": [2.0, 3.0]}
+    assert search.since_last(moments, DECISIONS) == {"1": [21.0, 22.0]}
+
+
+def test_the_layout_is_what_was_there_before_we_stopped_the_job() -> None:
+    records = [
+        {"what": "spawn", "worker": 1, "slot": "NVIDIA H200 (3b:00)"},
+        {"what": "spawn", "worker": 2, "slot": "NVIDIA H200 (3b:00) 2"},
+        {"what": "spawn", "worker": 3, "slot": "NVIDIA H200 (3b:00) 3"},
+        {"what": "worker ended", "worker": 3},
+        {"what": "wish", "wish": "stop-now"},
+        {"what": "worker ended", "worker": 1},
+    ]
+    assert search.slots_at_end(records) == {"NVIDIA H200 (3b:00)": 2}
+
+
+def result(way: str, speed: float, **more: object) -> Measured:
+    return Measured(f"light/{way}/1", "light", way, 4, rate=speed, frames=50, first=6.1, whole=90.0, **more)  # type: ignore[arg-type]
+
+
+def test_the_table_compares_with_the_plain_ways_and_auto_with_the_best_grid() -> None:
+    found = {
+        **{"decisions": [{"after": 20.0, "decision": "keep", "words": "two per GPU"}], "seconds": 20.0, "lost": 4.0},
+        **{"before": 12.0, "after": 24.0, "over": True, "layout": {"H200": 4, "H200 b": 4}},
+    }
+    phases = {"evaluate": 0.001, "sync": 0.02, "render": 0.3, "write": 0.01, "carry": 0.08}
+    results = [
+        *(result("plain-one", 0.75), result("plain", 2.5), result("2", 25.0), result("1", 12.0)),
+        result("auto", 24.0, search=found, phases=phases, busy=Busy((95.0, 85.0), (1 << 32, 2 << 30), 40.0, 3 << 30)),
+        Measured("light/3/1", "light", "3", 0, error="no picture came\nin time"),
+    ]
+    text = table.page(results, ["today"])
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    speeds, times = rows[1:7], rows[8:]
+    assert [row.split("|")[1].strip() for row in speeds] == [
+        *("one plain Blender, one GPU", "a plain Blender per GPU, placeholders", "**ours**, 1 per GPU"),
+        *("**ours**, 2 per GPU", "**ours**, 3 per GPU", "**ours, Auto**"),
+    ]
+    assert speeds[-1] == "| **ours, Auto** | 24 | 32.00 × | – | 9.60 × | 6.1 s | ≈ 90 s |"
+    figures = "90 % (85–95) | 0.075 | 40 % | 3.0, 4.0 GB | 0.001 | 0.020 | 0.300 | 0.010 | 0.002 | 0.080"
+    assert times[-1] == f"| **ours, Auto** | {figures} |"
+    assert {row.count("|") for row in times} == {rows[7].count("|")}
+    assert "Against the best static layout (**ours**, 2 per GPU): -4.0 %." in text
+    assert "4.0 s of render lost to it" in text
+    assert "* light/3/1: no picture came in time" in text
+
+
+def test_repeats_show_their_spread() -> None:
+    text = table.page([result("2", 10.0), result("2", 12.0), result("2", 11.0)], [])
+    assert "| 11 (10–12) |" in text
+
+
+def test_results_survive_their_file() -> None:
+    cell = result("auto", 24.0, busy=Busy((95.0,), (1 << 32,), 40.0, None))
+    assert measuring.from_plain(json.loads(json.dumps(measuring.asdict(cell)))) == cell
+
+
+def test_means_are_of_the_stretch_alone() -> None:
+    gauge = Gauge([])
+    gauge._handles = [object()]
+    gauge.looks = [Look(float(n), (10.0 * n,), (n,), 50.0, 7 - n) for n in range(6)]
+    busy = gauge.busy(2.0, 4.0)
+    assert (busy.load, busy.vram, busy.cpu, busy.ram) == ((30.0,), (4,), 50.0, 5)
+    assert gauge.busy(90.0, 91.0) == Busy()
+
+
+def journal(frames: int) -> list[dict[str, object]]:
+    phases = {"evaluate": 0.01, "sync": 0.02, "render": 0.2, "write": 0.1, "carry": 0.05}
+    records: list[dict[str, object]] = [{"what": "spawn", "at": 100.0, "worker": 1, "slot": "H200"}]
+    for n in range(frames):
+        at = 103 + n / 10
+        records.append(
+            {
+                **{"what": "rendered", "at": at, "task": n, "attempt": n, "worker": 1, "seconds": 0.4},
+                **{"pictures": [{"size": 2_000_000}], "phases": phases, "memory": 1 << 30},
+            }
+        )
+        records.append({"what": "committed", "at": at + 0.02, "attempt": n})
+    records.append({"what": "auto", "at": 103 + frames / 10, "decision": "hold", "words": "enough"})
+    return records
+
+
+def test_a_recording_holds_frames_decisions_and_gauges() -> None:
+    looks = [{"at": 102.0, "cards": {"0000:3b:00": {"load": 88.2, "vram": 5 << 30}}, "ram": 1 << 34, "cpu": 12.0}]
+    data = json.loads(recording.record(journal(20), looks, {"scene": "light"}))
+    assert data["events"][0] == [0.0, "spawn", {"worker": 1, "slot": "H200"}]
+    assert data["events"][-1][1] == "auto"
+    assert data["frames"]["render"] == [200] * 20
+    assert data["frames"]["placed"] == [20] * 20
+    assert data["frames"]["at"][:2] == [3.0, 3.1]
+    assert data["samples"]["cards"] == {"0000:3b:00": {"load": [88], "vram": [5 << 10]}}
+    assert data["samples"]["ram"] == [1 << 14]
+
+
+def test_a_long_recording_is_cut_to_its_size() -> None:
+    text = recording.record(journal(5000), [], {}, most=20_000)
+    data = json.loads(text)
+    assert len(text) <= 20_000
+    assert 100 < len(data["frames"]["at"]) < 5000
+    assert all(len(column) == len(data["frames"]["at"]) for column in data["frames"].values())
