@@ -16,7 +16,7 @@ from .berths import MOST, Berths, Given, ready
 from .capacity import Capacity
 from .copies import Copies
 from .gauges import Sample
-from .kinds import Kind, kinds, others
+from .kinds import Kind, kinds
 from .ledger import TaskState
 from .model import Device
 from .prospect import Cores, Prospect, worth_it
@@ -147,13 +147,14 @@ class Auto:
 
     def _decide(self, at: float, kind: Kind, here: list[Device], sample: Sample) -> None:
         cost = kind.cost(len(here))
-        kind.kept_cost = kind.kept_cost or cost
-        seen = self._foresee(kind, here)
-        if kind.level > 1 and not kind.on_cpu and (kind.doubtful or others(cost, kind.kept_cost)):
+        if kind.became_others(cost):
+            return
+        if kind.doubtful:
             self._doubt(at, kind, here, cost)
             return
-        if not kind.may_try(at, cost):
+        if not kind.may_try(at):
             return
+        seen = self._foresee(kind, here)
         if seen.most < prospect.WORTH_A_TRY:
             words = auto_words.no_gain(kind.level, kind.noun, seen)
             self._hold(kind, "gain", words, most=seen.most, busy=seen.busy, cpu=seen.cpu)
@@ -167,7 +168,7 @@ class Auto:
             memory, need = ("RAM", self._capacity.ram) if fits else ("VRAM", self._capacity.vram(here[0]))
             self._hold(kind, memory, auto_words.no_room(kind.level, kind.noun, memory, need), need=need)
             return
-        if not self._worth(kind, here, seen.most, self._load):
+        if not self._worth(kind, here, seen.most, self._load, part=len(chosen) / len(here)):
             self._hold(kind, LEFT, auto_words.too_short(kind.level, kind.noun, seen), most=seen.most)
             return
         self._tries.begin(at, kind, self._berths.add(at, chosen), cost, load=self._load, left=self._left())
@@ -193,7 +194,7 @@ class Auto:
             on_cpu=kind.on_cpu,
         )
 
-    def _worth(self, kind: Kind, here: list[Device], most: float, load: float) -> bool:
+    def _worth(self, kind: Kind, here: list[Device], most: float, load: float, *, part: float) -> bool:
         total = sum(other.rate for other in self._kinds)
         workers = sum(len(self._berths.of(device)) for device in here)
         interval = workers / kind.rate
@@ -204,16 +205,17 @@ class Auto:
             load=load,
             interval=interval,
             each=EACH,
-            share=kind.rate / total,
+            share=part * kind.rate / total,
         )
 
     def _doubt(self, at: float, kind: Kind, here: list[Device], cost: float) -> None:
         """Whether the last worker of each device still pays: frames are others now, or it was never measured."""
         records = [found[-1] for device in here if len(found := self._berths.of(device)) == kind.level]
-        if records and self._worth(kind, here, 1.0 / kind.level, 0.0):
+        if records and self._worth(kind, here, 1.0 / kind.level, 0.0, part=len(records) / len(here)):
             kind.level -= 1
             self._tries.begin(at, kind, records, cost, load=self._load, left=self._left())
-            self.decide("doubt", auto_words.try_fewer(kind.level + 1, kind.noun), level=kind.level + 1, cost=cost)
+            words = auto_words.try_fewer(kind.level + 1, kind.noun, others=kind.others)
+            self.decide("doubt", words, level=kind.level + 1, cost=cost)
 
     def _left(self) -> float:
         """Return the seconds until the job ends at today's pace."""

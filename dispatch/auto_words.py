@@ -37,8 +37,10 @@ def try_more(count: int, noun: str, part: str, seen: Prospect) -> str:
     return f"Trying {_lower(workers(count, noun, part))}: at most {_percent(seen.most)} more frames/s ({_busy(noun, seen)})."
 
 
-def try_fewer(count: int, noun: str) -> str:
-    return f"Comparing {_lower(workers(count, noun))} with one less: the frames are others now."
+def try_fewer(count: int, noun: str, *, others: bool) -> str:
+    """``others``: because the frames have become others."""
+    why = ": the frames are others now" if others else ""
+    return f"Comparing {_lower(workers(count, noun))} with one less{why}."
 
 
 def keep(count: int, noun: str, part: str, found: Compared) -> str:

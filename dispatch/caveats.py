@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a reader of a measurement must know of it from the start: the machine, and what limits the figures.
+"""What a reader of a measurement must know of it: the machine, and what limits the figures.
 
-Owns these sentences. What comes up while it measures is `measuring`'s.
+Owns these sentences.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import host, layout, measure, wording
+from . import host, layout, measure, noise, wording
+from .measure_plan import Plan
 from .model import Job
 
 
@@ -31,6 +32,26 @@ def from_the_start(folder: Path, measured: Job) -> Iterator[str]:
     output = Path(measured.output)
     if output.is_relative_to(folder.parent) or not _same_disk(folder, output.parent):
         yield "Pictures went to the disk of the measurement's own folder: where the scene's output is slower, so is the render."
+
+
+def of_plan(plan: Plan, frames: int, minutes: float) -> Iterator[str]:
+    """Yield the sentences on a plan for a scene with so many frames, and so much time."""
+    yield from left_out(plan)
+    if max(point.frames for point in plan.points) > frames:
+        yield (
+            f"The scene has {wording.count(frames, 'frame')}: frames after its end were rendered too, "
+            "so that every worker has enough."
+        )
+    if plan.repeats == 1:
+        yield f"Every way was measured once: what one run scatters is not known and was taken for {noise.UNKNOWN * 100:.0f} %."
+    if plan.seconds > minutes * 60:
+        yield f"The shortest measurement of this scene takes about {wording.duration(plan.seconds)}."
+
+
+def left_out(plan: Plan) -> Iterator[str]:
+    """Yield what there is no time for."""
+    if plan.left_out:
+        yield f"Left out for lack of time: {wording.names(plan.left_out, 8)}."
 
 
 def _same_disk(folder: Path, output: Path) -> bool:

@@ -58,7 +58,7 @@ class History:
 
     def __init__(self) -> None:
         self.length = 1
-        """Frames in a block."""
+        """Frames in a block, the last ones at least."""
         self.means: list[float] = []
         self.count = 0
         """Frames in all."""
@@ -72,7 +72,9 @@ class History:
         """Standard deviation of the single frames."""
         return math.sqrt(self._squares / self.count) if self.count else 0.0
 
-    def add(self, cost: float) -> None:
+    def add(self, cost: float, workers: int = 1) -> None:
+        """Note a cost. Of frames rendered side by side the cheap ones are finished first: a block holds them all."""
+        self.length = max(self.length, workers)
         self.count += 1
         step = cost - self.mean
         self.mean += step / self.count
@@ -129,7 +131,7 @@ class Costs:
             mean.add(told - level)
         cost = told - (self._pace(worker, kind) or 0.0)
         self._recent.append(cost)
-        self.history.add(math.exp(cost))
+        self.history.add(math.exp(cost), workers)
 
     def forget(self, worker: int) -> None:
         """The worker is gone."""

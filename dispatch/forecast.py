@@ -18,6 +18,9 @@ from .costs import History
 SAME = 0.05
 """Parts of a job whose means differ by less than this share cost the same."""
 
+CHANCE = 4.0
+"""How many times more than by noise the parts differ where it is no chance: then `SLIGHT` counts."""
+
 JITTER = 0.15
 """The same for single frames: computers have noise."""
 
@@ -45,8 +48,8 @@ SCATTER = 0.5
 CLEAR = 4.0
 """Standard errors from which on a slope is a trend."""
 
-SLIGHT = 0.05
-"""Share of the cost that a trend must have made up so far."""
+SLIGHT = 0.02
+"""Share of the cost by which it must have changed for a trend or a level to count."""
 
 REACH = 2.0
 """How much longer than it was seen a trend is followed."""
@@ -72,18 +75,19 @@ def forecast(history: History, left: int) -> Forecast | None:
     if history.count == 0 or left <= 0:
         return None
     mean, spread = history.mean, history.spread
-    if history.count < FEWEST:
+    if history.count < FEWEST or len(history.means) < 2:
         same = history.count > 2 and spread < SAME * mean
         return Forecast(mean, mean, mean) if same else Forecast(mean, mean / GUESS, mean * GUESS)
     groups, size = _groups(history, left)
     middle = sum(groups) / len(groups)
     between = sum((group - middle) ** 2 for group in groups) / max(1, len(groups) - 1)
     slope = _slope(groups, middle)
-    if not slope and math.sqrt(between) < SAME * mean and spread < JITTER * mean:
-        return Forecast(mean, mean, mean)
     steps = [(a - b) ** 2 / 2 for a, b in pairwise(history.means)]
     noise = min(sum(steps) / len(steps) * history.length, spread**2)
     times = between * size / max(noise, 1e-12)  # 1: the groups differ as noise lets them
+    differ = math.sqrt(between) / mean
+    if not slope and differ < (SAME if times < CHANCE else SLIGHT) and spread < JITTER * mean:
+        return Forecast(mean, mean, mean)
     levels = max(0.0, (times - 1.5) / (times + 3.0))
     if slope:
         now, then = _trend(groups, middle, slope, left / size)

@@ -22,6 +22,9 @@ WINDOW = 60.0
 OTHER_FRAMES = 2.0
 """Frames that cost so many times as much, or as little, are others: what was learned before does not hold."""
 
+RENEWALS = 3
+"""How often it is measured again, because frames became others, whether the last worker still pays."""
+
 FAILURES = 2
 """Failed tries after which one more is made at most, and only for other frames."""
 
@@ -36,10 +39,12 @@ class Kind:
     doubtful: bool = False
     """Whether it was never measured, for these frames, that the last of them pays."""
     failures: int = 0
-    failed_cost: float = 0.0
-    """Device seconds of a frame when a try failed last; 0: none has."""
-    kept_cost: float = 0.0
-    """The same since the level was last decided."""
+    renewals: int = 0
+    """How often frames became others."""
+    others: bool = False
+    """Whether frames have become others since the last try."""
+    known_cost: float = 0.0
+    """Device seconds of a frame when something was decided last; 0: not yet known."""
     retry_at: float | None = None
     """When what could not be told from noise may be tried again; None: not."""
     said: set[str] = field(default_factory=set)
@@ -86,23 +91,35 @@ class Kind:
         """Return the device seconds of a frame, with so many of them at work."""
         return devices / self.rate if self.rate else 0.0
 
-    def failed(self, cost: float, retry_at: float | None) -> None:
-        """A try has failed. ``cost``: a frame's device seconds before it."""
+    def failed(self, retry_at: float | None) -> None:
+        """A try has failed."""
         self.failures += 1
-        self.failed_cost, self.retry_at = cost, retry_at
+        self.retry_at = retry_at
 
-    def may_try(self, at: float, cost: float) -> bool:
+    def decided(self, cost: float) -> None:
+        """Something was decided about frames that cost so many device seconds."""
+        self.doubtful = self.others = False
+        self.known_cost = cost
+        self.said = set()
+
+    def became_others(self, cost: float) -> bool:
+        """Note what frames cost now; return whether that is so much more or less that what was learned is void."""
+        before, self.known_cost = self.known_cost, self.known_cost or cost
+        if not before or max(cost, before) <= OTHER_FRAMES * min(cost, before):
+            return False
+        self.renewals += 1
+        self.others = True
+        self.doubtful = self.level > 1 and not self.on_cpu and self.renewals <= RENEWALS
+        self.known_cost = 0.0  # the window has frames of both sorts: the next one tells
+        self.said = set()
+        self.disturbed()
+        return True
+
+    def may_try(self, at: float) -> bool:
         """Whether earlier failures allow another try."""
-        if not self.failures:
+        if not self.failures or (self.others and self.failures <= FAILURES):
             return True
-        if self.failures < FAILURES and self.retry_at is not None and at >= self.retry_at:
-            return True
-        return self.failures <= FAILURES and others(cost, self.failed_cost)
-
-
-def others(cost: float, before: float) -> bool:
-    """Whether these frames cost so much more or less that they count as others; False while one is unknown."""
-    return min(cost, before) > 0 and max(cost, before) > OTHER_FRAMES * min(cost, before)
+        return self.failures < FAILURES and self.retry_at is not None and at >= self.retry_at
 
 
 def kinds(devices: Sequence[Device]) -> list[Kind]:

@@ -41,7 +41,8 @@ def busy(workers: Iterable[Worker]) -> Counter[str]:
 def kind(worker: Worker, crowd: Counter[str]) -> Kind:
     """Return what the worker is; ``crowd``: the answer of `busy`."""
     devices = worker.slot.slot.devices
-    beside = max((crowd[device.id] for device in devices), default=1) + (0 if worker.hand else 1)
+    most = max((crowd[device.id] for device in devices), default=0)
+    beside = most + (0 if worker.hand else 1) if devices else 1  # without a device they cannot be told apart
     return Kind(" + ".join(sorted(device.name for device in devices)), beside)
 
 

@@ -114,15 +114,7 @@ class Measuring:
         plan = self._without_the_pointless(plan, pilot.runs[0])
         points = [point.with_run(pilot.runs[0]) if _key(point) == _key(pilot) else point for point in plan.points]
         self._found = replace(self._found, points=tuple(points), repeats=plan.repeats)
-        if plan.left_out:
-            self._note(f"Left out for lack of time: {wording.names(plan.left_out, 8)}.")
-        if max(point.frames for point in points) > len(self._numbers):
-            self._note(
-                f"The scene has {wording.count(len(self._numbers), 'frame')}: frames after its end were rendered too, "
-                "so that every worker has enough."
-            )
-        if plan.seconds > self._found.minutes * 60 * OVERTIME:
-            self._note(f"The shortest measurement of this scene takes about {wording.duration(plan.seconds)}.")
+        self._note(*caveats.of_plan(plan, len(self._numbers), self._found.minutes))
         self._plan(points, plan.repeats)
         left = wording.duration(self._found.seconds_left or 0.0)
         self._say(f"{wording.count(self._found.planned, 'run')}, about {left}.")
@@ -170,6 +162,9 @@ class Measuring:
             new = measure_plan.one_more(
                 self._found, self._found.points, replace(start, per_device=each), self._cost, self._there
             )
+            if self._spent + self._takes(new) > OVERTIME * self._found.minutes * 60:
+                self._note(*caveats.left_out(Plan((), 1, (new.words,))))
+                return
             self._found = replace(self._found, points=(*self._found.points, new))
             self._plan(self._found.points, self._found.repeats)
             self._round([new], 0)
@@ -199,8 +194,7 @@ class Measuring:
             return
         ways = [best.way, *combined]
         plan = measure_plan.more_work(self._found, ways, self._cost, self._there)
-        if plan.left_out:
-            self._note(f"Left out for lack of time: {wording.names(plan.left_out, 8)}.")
+        self._note(*caveats.left_out(plan))
         self._spent = 0.0
         self._found = replace(self._found, points=(*self._found.points, *plan.points))
         self._plan(self._found.points, self._found.repeats)
@@ -282,9 +276,8 @@ class Measuring:
     def _of(self, way: Way) -> Point | None:
         return next((p for p in self._found.points if p.way == way and not p.by and p.rate > 0), None)
 
-    def _note(self, text: str) -> None:
-        if text not in self._found.notes:
-            self._found = replace(self._found, notes=(*self._found.notes, text))
+    def _note(self, *said: str) -> None:
+        self._found = replace(self._found, notes=tuple(dict.fromkeys((*self._found.notes, *said))))
 
     def _end(self, state: State) -> None:
         self._found = measure.write(

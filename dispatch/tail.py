@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FAR = 30
 """Waiting tasks for each worker from which on the end is too far away to reckon with."""
 
+EVEN = 8
+"""The same among equal cards, before anybody knows how long a task takes."""
+
 LATE = 0.75
 """Share of the time left within which a task handed ahead must end: nobody may wait while another has two."""
 
@@ -32,6 +35,8 @@ class Plan:
         """``crew``: those who render, or load to render."""
         waiting = machine.ledger.waiting()
         self._far = len(crew) == 1 or waiting > FAR * len(crew)
+        cards = {tuple(sorted(device.name for device in w.slot.slot.devices)) for w in crew}
+        self._even = len(cards) == 1 and waiting > EVEN * len(crew)
         self._lanes: dict[int, lanes.Lane] = {}
         self._end = 0.0
         if self._far:
@@ -55,7 +60,9 @@ class Plan:
 
     def far(self, worker: Worker) -> bool:
         """Whether the end is so far away that the worker may be given the task after its present one already."""
-        return self._far or (self._knows(worker) and self._in_time(worker) <= LATE * self._end)
+        if self._far or not self._knows(worker):
+            return self._far or self._even
+        return self._in_time(worker) <= LATE * self._end
 
     def fastest_first(self, workers: Iterable[Worker]) -> list[Worker]:
         """Return the workers in the order in which they would be done with one task; unknown ones first."""

@@ -16,7 +16,7 @@ from .berths import Berths, ready
 from .kinds import Kind
 from .model import Device
 from .roster import SlotRecord, WorkerState
-from .trial import EACH, MOST_EACH, MOST_PAIRS, Answer, Trial
+from .trial import EACH, MOST_EACH, MOST_PAIRS, Answer, Compared, Trial
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -165,7 +165,7 @@ class Tries:
     def _keep(self, at: float, run: Try, trial: Trial) -> None:
         found = trial.compared()
         assert found is not None
-        self._end(run)
+        self._end(run, found, kept=True)
         kind, there = run.kind, self._there(run.kind)
         kind.level = run.level
         words = auto_words.keep(run.level, kind.noun, auto_words.part(len(run.records), len(there)), found)
@@ -175,8 +175,8 @@ class Tries:
 
     def _drop(self, at: float, run: Try, words: str = "") -> None:
         kind, found = run.kind, run.trial.compared() if run.trial else None
-        self._end(run)
-        kind.failed(run.cost, at + PAUSE * (at - run.began) if found and found.gain > 0 else None)
+        self._end(run, found, kept=False)
+        kind.failed(at + PAUSE * (at - run.began) if found and found.gain > 0 else None)
         self._remove(at, run)
         if found:
             words = words or auto_words.drop(kind.level, kind.noun, found)
@@ -187,10 +187,11 @@ class Tries:
         if (run := self._run) is None:
             return
         kind, found = run.kind, run.trial.compared() if run.trial else None
-        self._end(run)
+        good = found is not None and found.gain > 0
+        self._end(run, found, kept=good)
         if failed:
-            kind.failed(run.cost, None)
-        if found and found.gain > 0:
+            kind.failed(None)
+        if good:
             kind.level = run.level
         else:
             self._remove(at, run)
@@ -202,10 +203,11 @@ class Tries:
     def _there(self, kind: Kind) -> list[Device]:
         return [device for device in kind.devices if self._berths.of(device)]
 
-    def _end(self, run: Try) -> None:
+    def _end(self, run: Try, found: Compared | None, *, kept: bool) -> None:
         self._berths.rest(run.records, resting=False)
         self._run = None
-        run.kind.doubtful, run.kind.kept_cost, run.kind.said = False, 0.0, set()
+        rate = 0.0 if found is None else found.with_extra if kept else found.without
+        run.kind.decided(len(run.devices) / rate if rate else run.cost)
         for kind in self._kinds:
             kind.disturbed()
 

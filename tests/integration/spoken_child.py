@@ -40,7 +40,11 @@ class SpokenChild:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "MGD_CHILD": "1", "TMPDIR": str(temp or place)},  # a killed Blender leaves a folder there
+                env={
+                    **os.environ,
+                    "MGD_CHILD": "1",
+                    "TMPDIR": str(temp or place),
+                },  # a killed Blender leaves a folder there
                 cwd=place,
             )
         self.folders: list[Path] = []

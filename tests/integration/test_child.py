@@ -35,6 +35,7 @@ from dispatch.protocol import (
     Rendered,
     SceneFacts,
     Skipped,
+    Threads,
 )
 
 
@@ -108,6 +109,15 @@ def test_a_report_carries_picture_phases_memory_and_devices(child: SpokenChild, 
     assert min(rendered.phases.evaluate, rendered.phases.sync, rendered.phases.write) >= 0
     kinds = [type(report) for report in child.heard if not isinstance(report, Progressed)]
     assert kinds == [Hello, Loaded, FolderUsed, Begun, Rendered, Committed]
+
+
+def test_another_number_of_threads_changes_no_pixel(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
+    child.configure(scenes / "moving.blend", str(tmp_path / "x_####"))
+    assert child.render(1, 1) == Committed(1)
+    child.say(Threads(1))
+    assert child.render(2, 4) == Committed(2)
+    for name in ("x_0001.png", "x_0004.png"):
+        assert pixels(tmp_path / name) == pixels(scenes / "plain_moving" / name)
 
 
 def test_nothing_is_put_in_place_before_the_commit(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_the_command_prints_the_table_and_leaves_only_the_figures(tmp_path: Path
 
 
 def test_json_is_one_object_and_render_goes_on_with_what_was_found(tmp_path: Path) -> None:
-    blend = a_scene(tmp_path, frames=[1, 30, 1])
+    blend = a_scene(tmp_path, frames=[1, 30, 1], seconds=0.0, card_seconds=0.1)
     words = [
         "measure",
         blend,

@@ -25,7 +25,9 @@ MODULES = sorted(path for package in ("operators", "ui") for path in (ROOT / pac
 IN_UI = [path for path in MODULES if path.parent.name == "ui"]
 IN_OPERATORS = [path for path in MODULES if path.parent.name == "operators"]
 
-UI_READS_OPERATORS = frozenset({"session", "settings", "devices", "plans", "preferences", "presets", "scene_facts"}) | {"measurements"}
+UI_READS_OPERATORS = frozenset(
+    {"session", "settings", "devices", "plans", "preferences", "presets", "scene_facts", "measurements"}
+)
 """Rooms that `ui` asks. What changes something it names as an operator, by its ``bl_idname``."""
 UI_READS_DISPATCH = PURE | {"watch", "listing", "jobs_seen"}
 """What `ui` may know of the engine: words and rules without effect, and the nouns of what is seen."""

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Comparisons in turns: what they say of frames that drift, jump and scatter."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from dispatch.trial import EACH, MOST_PAIRS, PROMISING, Answer, Trial
+
+
+def play(
+    seconds: Callable[[int, int], float],
+    *,
+    base: int = 2,
+    extra: int = 2,
+    each: int = EACH,
+    noise: float = 0.0,
+    seed: int = 0,
+    others: int = 0,
+) -> Trial:
+    """Let workers render until there is an answer.
+
+    ``seconds``: of a frame, by the number of tried workers that render and the frame's place in the job. Workers
+    below ``base`` and ``extra`` ones after them are tried; ``others`` are elsewhere.
+    """
+    rng = random.Random(seed)
+    tried = list(range(base + extra))
+    groups = dict.fromkeys(tried, "tried") | dict.fromkeys(range(100, 100 + others), "others")
+    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each)
+    trial.settled()
+    ends = {worker: rng.random() for worker in groups}
+    frame = 0
+    while trial.answer() is None:
+        active = {w: end for w, end in ends.items() if trial.with_extra or w not in trial.extra}
+        worker = min(active, key=lambda w: active[w])
+        now = ends[worker]
+        trial.finished(now, worker)
+        trial.settled()
+        count = len([w for w in active if w in tried])
+        frame += 1
+        ends[worker] = now + seconds(count, frame) * rng.lognormvariate(0.0, noise)
+        for resting in ends.keys() - active.keys():
+            ends[resting] = max(ends[resting], now + rng.random() * seconds(count, frame))
+        assert frame < 100_000
+    return trial
+
+
+def shared(count: int, frame: int) -> float:
+    """A full card: twice as many workers take twice as long."""
+    return count / 2
+
+
+def free(count: int, frame: int) -> float:
+    """Nothing is shared: twice as many workers do twice as much."""
+    return 1.0
+
+
+def test_what_gains_is_kept_after_a_few_pairs():
+    trial = play(free)
+    found = trial.compared()
+    assert trial.answer() is Answer.KEEP
+    assert found is not None
+    assert found.pairs == 3
+    assert found.gain == pytest.approx(1.0)
+    assert found.without == pytest.approx(2.0)
+    assert found.with_extra == pytest.approx(4.0)
+
+
+def test_what_harms_is_dropped_after_a_few_pairs():
+    trial = play(lambda count, frame: count**1.3)
+    found = trial.compared()
+    assert trial.answer() is Answer.DROP
+    assert found is not None
+    assert found.pairs == 3
+
+
+def test_what_changes_nothing_is_dropped():
+    trial = play(shared, noise=0.1)
+    found = trial.compared()
+    assert trial.answer() is Answer.DROP
+    assert found is not None
+    assert found.pairs <= PROMISING
+    assert abs(found.gain) < 0.1
+
+
+@pytest.mark.parametrize("drift", [0.002, -0.0005])
+def test_frames_that_become_slowly_dearer_or_cheaper_are_no_gain(drift):
+    trial = play(lambda count, frame: shared(count, frame) * max(0.2, 1.0 + drift * frame), noise=0.02)
+    assert trial.answer() is Answer.DROP
+
+
+@pytest.mark.parametrize("cut", range(10, 200, 10))
+@pytest.mark.parametrize("factor", [0.25, 4.0])
+def test_a_cut_is_neither_a_gain_nor_hides_one(cut, factor):
+    def cost(frame):
+        return 1.0 if frame < cut else factor
+
+    assert play(lambda count, frame: shared(count, frame) * cost(frame), noise=0.05).answer() is Answer.DROP
+    assert play(lambda count, frame: cost(frame), noise=0.05).answer() is Answer.KEEP
+
+
+def test_noise_is_seldom_a_gain():
+    kept = [play(shared, noise=0.4, seed=seed).answer() is Answer.KEEP for seed in range(100)]
+    assert sum(kept) <= 5
+
+
+def test_longer_blocks_find_small_gains():
+    def slightly(count, frame):
+        return 1.0 if count == 2 else 2.0 / 1.08
+
+    kept = [play(slightly, each=24, noise=0.1, seed=seed).answer() is Answer.KEEP for seed in range(20)]
+    assert sum(kept) >= 18
+
+
+def test_what_others_lose_counts():
+    """The extra workers take the processor from devices that have none."""
+    rng = random.Random(1)
+    groups = {0: "tried", 1: "tried", 2: "others", 3: "others"}
+    trial = Trial(groups, frozenset({1}), "tried")
+    trial.settled()
+    ends = {worker: rng.random() for worker in groups}
+    while trial.answer() is None:
+        worker = min((w for w in ends if trial.with_extra or w != 1), key=lambda w: ends[w])
+        trial.finished(ends[worker], worker)
+        trial.settled()
+        seconds = (1.8 if worker < 2 else 2.0) if trial.with_extra else 1.0
+        ends[worker] += seconds * rng.lognormvariate(0.0, 0.02)
+        ends[1] = max(ends[1], ends[worker] - seconds)
+    assert trial.answer() is Answer.DROP
+
+
+def test_a_worker_that_does_not_take_part_changes_nothing():
+    trial = Trial({1: "tried", 2: "tried"}, frozenset({2}), "tried")
+    trial.settled()
+    trial.finished(1.0, 99)
+    assert trial.compared() is None
+    assert trial.answer() is None
+    assert MOST_PAIRS < PROMISING
