@@ -6,7 +6,7 @@ Owns the sums, pure; times come as arguments. What is checked, and when, is deci
 
 from __future__ import annotations
 
-AT_ONCE = 0.25
+AT_ONCE = 0.1
 """Part of the allowance that may be spent at the beginning: what is found early costs fewest frames. The rest comes as
 the job goes on, since old data shows most after many frames."""
 

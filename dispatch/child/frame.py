@@ -79,13 +79,13 @@ def _call(scene: Any, frame: int, *, literal: bool, alone: bool) -> Any:
     """Have Blender render the frame; return the operator's result."""
     import bpy
 
+    told = stand_in.set_up(scene, fits=alone and not literal)
     if literal:
         scene.frame_set(frame)
         return bpy.ops.render.render(write_still=True)
-    with stand_in.context(scene, fits=alone) as told:
-        if _takes_frames():
-            return bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame, **told)
-        return _render_range(scene, frame, told)
+    if _takes_frames():
+        return bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame, **told)
+    return _render_range(scene, frame, told)
 
 
 def _takes_frames() -> bool:
