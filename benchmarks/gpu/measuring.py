@@ -100,8 +100,10 @@ def _wait(cell: Cell, place: Place, run: PlainRun | EngineRun, deadline: float) 
 def _is_found(cell: Cell, records: list[dict[str, Any]]) -> bool:
     """Whether Auto has decided, and the layout was seen long enough since; not where a frame takes a minute."""
     decisions = search.decided(records)
-    if not decisions or cell.scene.taster or not search.is_over(decisions):
-        return search.is_over(decisions)
+    if cell.scene.taster:
+        return not decisions or search.is_over(decisions)
+    if not search.is_over(decisions):
+        return False
     later = search.since_last(moments(records), decisions)
     return rate.is_enough(later, 1, sum(search.slots_at_end(records).values()), time.time(), cell.scene.steady)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .rate import Moments, between
 
-OPEN = frozenset({"try"})
+OPEN = frozenset({"try", "doubt"})
 """Decisions after which another one is to come."""
 
 
@@ -39,7 +39,7 @@ def decided(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def is_over(decisions: Sequence[Mapping[str, Any]]) -> bool:
-    return not decisions or decisions[-1].get("decision") not in OPEN
+    return bool(decisions) and decisions[-1].get("decision") not in OPEN
 
 
 def since_last(moments: Moments, decisions: Sequence[Mapping[str, Any]]) -> Moments:
