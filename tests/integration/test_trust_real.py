@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +20,8 @@ OFTEN = replace(engine.SHORT, start=120.0, load=120.0, first=120.0, task=120.0, 
 
 
 @pytest.fixture(autouse=True)
-def private_state(state_folder: Path) -> Iterator[None]:
+def private_state(state_folder: Path) -> None:
     """Leases of this test only."""
-    yield
 
 
 def job_of(scenes: Path, place: Path, name: str) -> Path:
