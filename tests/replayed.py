@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from statistics import fmean, pstdev
 from typing import Any
@@ -13,6 +13,9 @@ from simulated_machine import GB, Scene
 
 from dispatch.events import Command, Event
 from dispatch.machine import Machine
+
+PHASES = ("evaluate", "sync", "render", "write", "carry")
+MB = 1 << 20
 
 
 def replay(machine: Machine, events: Iterable[Event]) -> list[Command]:
@@ -32,10 +35,7 @@ def scene_of(journal: Iterable[str], telemetry: Iterable[str] = (), *, warm_up: 
             seen[record["worker"]] = seen.get(record["worker"], 0) + 1
             if seen[record["worker"]] > warm_up:
                 frames.append(record)
-    mean = {
-        name: fmean(frame["phases"].get(name, 0.0) for frame in frames)
-        for name in ("evaluate", "sync", "render", "write", "carry")
-    }
+    mean = {name: fmean(frame["phases"].get(name, 0.0) for frame in frames) for name in PHASES}
     busy, vram = _card(telemetry)
     total = mean["evaluate"] + mean["sync"] + mean["render"] + mean["write"]
     gpu = mean["render"] if busy is None else min(mean["render"], busy * total)
@@ -63,3 +63,29 @@ def _card(telemetry: Iterable[str]) -> tuple[float | None, int]:
     # The first and last samples are of the start and the end, when cards wait.
     middle = loads[len(loads) // 5 : -len(loads) // 5]
     return (fmean(middle) / 100.0 if middle else None), vram
+
+
+def lines_of(recording: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return a recording of `benchmarks.gpu` as lines of a journal and of its telemetry."""
+    columns, samples = recording["frames"], recording["samples"]
+    journal = [
+        json.dumps(
+            {
+                "what": "rendered",
+                "worker": worker,
+                "memory": max(filter(None, samples["workers"][str(worker)]["memory"]), default=0) * MB,
+                "phases": {name: columns[name][n] / 1000.0 for name in PHASES},
+            }
+        )
+        for n, worker in enumerate(columns["worker"])
+    ]
+    telemetry = [
+        json.dumps(
+            {
+                "cards": {pci: {"load": card["load"][n]} for pci, card in samples["cards"].items()},
+                "workers": {w: {"vram": (told["vram"][n] or 0) * MB} for w, told in samples["workers"].items()},
+            }
+        )
+        for n in range(len(samples["at"]))
+    ]
+    return journal, telemetry

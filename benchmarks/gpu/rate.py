@@ -27,8 +27,8 @@ class Steady:
 
 def warm_since(moments: Moments, warm: int, sources: int) -> float | None:
     """Return when the last of so many sources had finished its first ``warm`` pictures; None: not yet."""
-    ready = [times[warm - 1] for times in moments.values() if len(times) >= warm]
-    return max(ready) if len(ready) >= sources else None
+    ready = sorted(times[warm - 1] for times in moments.values() if len(times) >= warm)
+    return ready[sources - 1] if len(ready) >= sources else None
 
 
 def is_enough(moments: Moments, warm: int, sources: int, now: float, seconds: float) -> bool:
