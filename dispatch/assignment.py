@@ -53,8 +53,9 @@ class Assignment:
         """
         machine = self._machine
         if machine.gather:
-            here = (record.worker and record.worker.state is WorkerState.READY for record in machine.open_slots())
-            machine.gather = not all(here)
+            slots = machine.open_slots()
+            here = sum(1 for r in slots if r.worker and r.worker.state is WorkerState.READY)
+            machine.gather = here < min(len(slots), machine.ledger.counts[TaskState.WAITING])
         if machine.gather or not machine.ledger.counts[TaskState.WAITING]:
             return
         at_work = [w for w in machine.workers.values() if w.state in AT_WORK]

@@ -213,7 +213,7 @@ class Auto:
         records = [found[-1] for device in here if len(found := self._berths.of(device)) == kind.level]
         if records and self._worth(kind, here, 1.0 / kind.level, 0.0, part=len(records) / len(here)):
             kind.level -= 1
-            self._tries.begin(at, kind, records, cost, load=self._load, left=self._left())
+            self._tries.begin(at, kind, records, cost, load=self._load, left=self._left(), doubt=True)
             words = auto_words.try_fewer(kind.level + 1, kind.noun, others=kind.others)
             self.decide("doubt", words, level=kind.level + 1, cost=cost)
 

@@ -72,8 +72,10 @@ def too_short(count: int, noun: str, seen: Prospect) -> str:
     return f"{workers(count, noun)}: {tail} (at most {_percent(seen.most)} more frames/s)."
 
 
-def cut_short(count: int, noun: str) -> str:
-    return f"{workers(count, noun)}: the comparison with one more was cut short, so it stays as it was."
+def cut_short(count: int, noun: str, *, kept: bool) -> str:
+    """``count``: how many stay; ``kept``: the one on trial among them."""
+    what = "less was cut short, and the last one stays" if kept else "more was cut short, and that one goes"
+    return f"{workers(count, noun)}: the comparison with one {what}."
 
 
 def fewer(name: str, left: int, memory: str, free: int, total: int, need: int) -> str:

@@ -187,7 +187,7 @@ def _combined(seen: Evidence) -> Bottleneck:
 
 def _largest(seen: Evidence) -> tuple[Kind, str]:
     """Name what a frame spends most on beside rendering; rendering itself where that is little."""
-    phases, frame = seen.phases, seen.phases.total
+    phases, frame = seen.phases, max(seen.phases.total, 1e-6)  # a coarse clock may have seen nothing pass
     prepared, saved = phases.evaluate + phases.sync, phases.write
     if phases.carry >= 0.95 * frame:  # done beside the next frame, which has to wait for it
         saved = phases.carry

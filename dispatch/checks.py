@@ -135,19 +135,22 @@ class Checks:
         """Whether a worker must be started although no task waits."""
         if self._running is not None or not self._wants_to_know():
             return False
-        return not any(w.state in _COMING or _is_fresh(w) for w in self._machine.workers.values())
+        fresh = (w for w in self._machine.workers.values() if w.state in _COMING or _is_fresh(w))
+        return not any(self._choose(w.slot.slot) for w in fresh)  # another kind of card may have nothing to check
 
     def go_on(self, at: float, number: Callable[[], int]) -> None:
         """Give a fresh worker its check, or have one started. ``number`` gives the next attempt its number."""
         machine, workers = self._machine, self._machine.workers.values()
-        able = machine.trust.checked and self._failures < FAILURES and not machine.blame.holding()
+        # While the job is held a task goes first, to see whether things are mended; where none is left, a check does.
+        held = machine.blame.holding() and not machine.ledger.settled()
+        able = machine.trust.checked and self._failures < FAILURES and not held
         disturbs = machine.auto is not None and machine.auto.trying and not self._doubt
         if self._running or not able or disturbs:
             return
         if self._doubt and not machine.trust.is_warm(self._doubt.frame.task):
             self._doubt = None  # it was rendered again for another reason
-        if self._awaited and self._awaited.closed:
-            self._awaited = None
+        if self._awaited and (self._awaited.closed or _at_work(self._awaited.worker)):
+            self._awaited = None  # it did not come, or a frame had to go first
         for worker in [w for w in workers if _is_fresh(w)]:
             due = self._doubt or worker.slot is self._awaited or self._covered(load=False)
             if due and (chosen := self._choose(worker.slot.slot)):
@@ -227,6 +230,11 @@ def _is_fresh(worker: Worker) -> bool:
     return worker.state is WorkerState.READY and not (
         worker.begun or worker.hand or worker.check or worker.slot.resting
     )
+
+
+def _at_work(worker: Worker | None) -> bool:
+    """Whether it is loaded and was given something to do."""
+    return worker is not None and worker.state is WorkerState.READY and not _is_fresh(worker)
 
 
 def _capital(words: str) -> str:

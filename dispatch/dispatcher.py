@@ -242,7 +242,8 @@ class Dispatcher:
             case Kill(worker):
                 self._staff.kill(worker)
             case Recover(worker, attempts):
-                return (Recovered(time.monotonic(), worker, recovery.recover(self._presence, attempts)),)
+                in_place = recovery.recover(self._presence, attempts, self._staff.temp)
+                return (Recovered(time.monotonic(), worker, in_place),)
             case Record() | Tell() | End():
                 pass
         return ()

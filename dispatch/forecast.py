@@ -141,7 +141,8 @@ def _trend(groups: list[float], middle: float, slope: float, ahead: float) -> tu
 
     ``ahead``: what is left, in groups.
     """
-    now = (groups[-1] + middle + slope * (len(groups) - 1) / 2) / 2
+    line = max(0.0, middle + slope * (len(groups) - 1) / 2)  # what falls in a curve would be below nothing
+    now = (groups[-1] + line) / 2
     reach = min(ahead, REACH * len(groups))
     then = now + slope * reach * (1 - reach / (2 * ahead))
     return now, min(max(then, now / MOST), now * MOST)

@@ -85,7 +85,7 @@ class Kind:
     def rate(self) -> float:
         """Frames per second of all of them; 0 while unknown."""
         passed = self._last - self._first
-        return (self._count - 1) / passed if passed > 0 else 0.0
+        return (self._count - 1) / passed if self._count > 1 and passed > 0 else 0.0
 
     def cost(self, devices: int) -> float:
         """Return the device seconds of a frame, with so many of them at work."""

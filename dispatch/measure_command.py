@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import arguments, interrupts, job, measure, measure_table, measuring
+from . import arguments, interrupts, job, measure, measure_table, measuring, report_page
 from .codec import to_json
 from .display import Stream
 from .findings import Finding, Level
 from .measurement import Measurement, State
-from .model import EXIT_STATUS, DispatchError, Outcome
+from .model import EXIT_STATUS, Outcome
 from .preparation import Wishes, prepare
 
 QUICK = (2, 3.0)
@@ -49,7 +48,7 @@ def run(given: argparse.Namespace, show: Callable[[str], None]) -> int:
         found = measuring.run(folder, say)
     show(to_json(found) if given.json else "\n".join(["", *measure_table.lines(found)]))
     if given.report:
-        _report(found, Path(given.report))
+        report_page.write(folder, Path(given.report).absolute())
     _take(found, given)
     return _STATUS.get(found.state, EXIT_STATUS[Outcome.INCOMPLETE])
 
@@ -91,14 +90,6 @@ def _may(findings: tuple[Finding, ...], say: Callable[[str], object]) -> bool:
         if finding.level is Level.WARNING:
             say(f"warning: {finding.text}")
     return not errors
-
-
-def _report(found: Measurement, path: Path) -> None:
-    page = importlib.import_module(f"{__package__}.report_page")
-    try:
-        path.write_text(page.measurement_page(found), encoding="utf-8")
-    except OSError as error:
-        raise DispatchError(f"The report {path} cannot be written ({error.strerror}): choose another place.") from error
 
 
 def _take(found: Measurement, given: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from .layout import CYCLES
 from .model import Job, Picture
 from .presence import Presence
 from .trust import Belief
+from .working_folder import near_temp, remove_tree
 
 
 def end_leftovers(past: History) -> None:
@@ -52,13 +53,18 @@ def belief(task: Job, past: History) -> Belief:
     )
 
 
-def recover(presence: Presence, attempts: Sequence[tuple[int, tuple[Picture, ...]]]) -> tuple[int, ...]:
-    """Remove the claims and temporary files of a dead child's attempts; return those whose pictures are in place."""
+def recover(presence: Presence, attempts: Sequence[tuple[int, tuple[Picture, ...]]], temp: Path) -> tuple[int, ...]:
+    """Remove the claims and temporary files of a dead child's attempts; return those whose pictures are in place.
+
+    Args:
+        temp: The children's folder for temporary files.
+    """
     in_place = []
     for attempt, pictures in attempts:
         if pictures and all(still_there(p, look_into=True) for p in pictures):
             in_place.append(attempt)
         presence.recover(attempt)
+        remove_tree(near_temp(temp, presence.owner.id, attempt))
     return tuple(in_place)
 
 

@@ -26,6 +26,9 @@ MOST_POINTS = 6_000
 BINS = 120
 """Steps in which frames per second are counted."""
 
+IN_BIN = 8
+"""Frames in one of them, at least."""
+
 NEIGHBOURS = 31
 """Frames before and behind, in all, that an outlier is compared with: frames of one scene differ in cost."""
 
@@ -120,12 +123,12 @@ def _bar(timeline: Timeline, indices: Sequence[int]) -> Bar:
 
 
 def rates(timeline: Timeline) -> Rates | None:
-    """Return frames per second over the job; None where nothing was rendered."""
+    """Return frames per second over the job; None where too few frames were rendered to draw a line."""
     duration, count = timeline.duration, len(timeline.in_place)
     pace, alone = _pace_alone(timeline)
-    if count < 2 or duration <= 0 or not pace:
+    bins = min(BINS, count // IN_BIN)
+    if bins < 2 or duration <= 0 or not pace:
         return None
-    bins = max(1, min(BINS, count // 8))
     width = duration / bins
     counts = [0] * bins
     for at in timeline.in_place:

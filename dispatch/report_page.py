@@ -7,6 +7,7 @@ Owns the files: which are read, where plotly's script comes from, where the page
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import secrets
@@ -92,9 +93,12 @@ def _plotly() -> str:
 def _put(page: str, path: Path) -> Path:
     temp = path.with_name(path.name + ".new")
     try:
-        temp.write_text(page, encoding="utf-8")
+        # File names that are no text have half characters, which UTF-8 does not know.
+        temp.write_text(page, encoding="utf-8", errors="replace")
         host.replace(temp, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            temp.unlink()
         raise DispatchError(f"The report {path} cannot be written ({error.strerror}): name another file.") from error
     return path
 

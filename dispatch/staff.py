@@ -34,8 +34,9 @@ class Staff:
         self._tied = host.ChildrenJob()
         config = folder / "config"
         self._config = config if config.is_dir() else None
-        self._temp = folder / "temp"
-        self._temp.mkdir(exist_ok=True)
+        self.temp = folder / "temp"
+        """The children's folder for temporary files."""
+        self.temp.mkdir(exist_ok=True)
 
     def start(self, worker: int, slot: Slot) -> Child:
         """Start one child.
@@ -53,7 +54,7 @@ class Staff:
             devices=slot.devices,
             config=self._config,
             threads=slot.threads,
-            temp=self._temp,
+            temp=self.temp,
         )
         log = self.log_of(worker)
         changes = launch.environment_changes(os.environ, env)
@@ -127,7 +128,7 @@ class Staff:
         for child in self._children.values():
             child.join(deadline)
         self._tied.close()
-        shutil.rmtree(self._temp, ignore_errors=True)  # a killed Blender leaves its own there
+        shutil.rmtree(self.temp, ignore_errors=True)  # a killed Blender leaves its own there
 
 
 def slots(job: Job, tasks: int) -> Layout:

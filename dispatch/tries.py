@@ -52,6 +52,8 @@ class Try:
     level: int
     """Workers on each device with them."""
     records: list[SlotRecord]
+    crew: list[SlotRecord]
+    """All slots of their devices, them among these."""
     devices: frozenset[str]
     """Ids of the devices that have one worker more."""
     began: float
@@ -61,6 +63,8 @@ class Try:
     """Device seconds of a frame before it."""
     each: int
     """Frames that each worker finishes in a block of the comparison."""
+    doubt: bool = False
+    """Whether the workers were there before."""
     trial: Trial | None = None
     """None: the workers are not warm yet."""
     restarts: int = 0
@@ -89,19 +93,31 @@ class Tries:
     def running(self) -> bool:
         return self._run is not None
 
-    def begin(self, at: float, kind: Kind, records: list[SlotRecord], cost: float, *, load: float, left: float) -> None:
+    def begin(
+        self,
+        at: float,
+        kind: Kind,
+        records: list[SlotRecord],
+        cost: float,
+        *,
+        load: float,
+        left: float,
+        doubt: bool = False,
+    ) -> None:
         """Put these slots' workers, one more on each of their devices, on trial.
 
         Args:
             cost: Device seconds of a frame.
             load: Seconds until they have rendered their first frame.
             left: Seconds until the job ends at today's pace.
+            doubt: They were there before, and stay unless they are found to be of no use.
         """
         devices = frozenset(device.id for record in records for device in record.slot.devices)
         interval = cost * (kind.level + 1)
         each = max(EACH, min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
         reckoned = load + 2 * MOST_PAIRS * each * interval
-        self._run = Try(kind, kind.level + 1, records, devices, at, reckoned, cost, each)
+        crew = [record for d in kind.devices if d.id in devices for record in self._berths.of(d)]
+        self._run = Try(kind, kind.level + 1, records, crew, devices, at, reckoned, cost, each, doubt)
 
     def finished(self, at: float, worker: int) -> None:
         """A worker has finished a frame."""
@@ -114,7 +130,7 @@ class Tries:
         run = self._run
         if run is None or self._machine.stopping:
             return
-        if closed := [record for record in run.records if record.closed]:
+        if closed := [record for record in run.crew if record.closed]:
             self._drop(at, run, auto_words.not_loaded(run.level - 1, run.kind.noun, closed[0].closed))
         elif self._late(at, run):
             self.give_up(at)
@@ -187,18 +203,22 @@ class Tries:
         if (run := self._run) is None:
             return
         kind, found = run.kind, run.trial.compared() if run.trial else None
-        good = found is not None and found.gain > 0
+        good = found.gain > 0 if found else run.doubt
         self._end(run, found, kept=good)
         if failed:
             kind.failed(None)
         if good:
             kind.level = run.level
+            kind.doubtful = run.doubt and not failed
         else:
             self._remove(at, run)
-        self._decide("give up", auto_words.cut_short(kind.level, kind.noun), level=kind.level, **_figures(at, run))
+        words = auto_words.cut_short(kind.level, kind.noun, kept=good)
+        self._decide("give up", words, level=kind.level, **_figures(at, run))
 
     def _remove(self, at: float, run: Try) -> None:
-        self._berths.remove(at, [record for record in run.records if not record.closed])
+        """Take the workers back, but none that has taken the place of another one on its device."""
+        there = [record for record in run.records if not record.closed]
+        self._berths.remove(at, [r for r in there if len(self._berths.of(r.slot.devices[0])) >= run.level])
 
     def _there(self, kind: Kind) -> list[Device]:
         return [device for device in kind.devices if self._berths.of(device)]

@@ -104,6 +104,11 @@ class WorkingFolder:
                 return
 
 
+def near_temp(place: Path, owner_id: str, attempt: int) -> Path:
+    """Where an attempt's files wait in a folder of ours (``place``) while the output lies on another disk."""
+    return place / f"mgd-{owner_id}-{attempt}"
+
+
 def create_new(path: Path, content: bytes) -> None:
     """Create the file, which must not exist, with its folders inside the working folder. Leaves nothing on failure.
 

@@ -15,7 +15,7 @@ from typing import Any
 from .. import host
 from ..claims import Claim
 from ..pictures.packing import level_of
-from ..working_folder import remove_tree
+from ..working_folder import near_temp, remove_tree
 
 _ROOM = 1 << 30
 """Bytes that must be free in a folder of ours outside the output folder."""
@@ -64,7 +64,7 @@ def place(claim: Claim) -> Path | None:
             return claim.temp
         if host.free_space(near) < _ROOM:
             return None
-        folder = near / f"mgd-{claim.owner_id}-{claim.attempt}"
+        folder = near_temp(near, claim.owner_id, claim.attempt)
         remove_tree(folder)
         folder.mkdir(mode=0o700)
     except OSError:

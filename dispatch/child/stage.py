@@ -100,6 +100,7 @@ class Stage:
         if self._to_movie is None:
             raise Unusable(Fault.SCENE, f"The output of scene '{chosen.name}' is no movie: choose a movie format.")
         self._to_movie()
+        stand_in.set_up(chosen, fits=False)
         try:
             self._tell(movie.make(chosen, request, self._order.owner))
         except movie.NotMade as error:

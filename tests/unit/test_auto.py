@@ -19,9 +19,11 @@ from simulated_auto import (
     play_auto,
     said,
 )
-from simulated_machine import Card, Scene
+from simulated_machine import Card, Scene, SimulatedMachine
 
-from dispatch.model import Outcome
+from dispatch.events import GoOnAsked, PauseAsked
+from dispatch.kinds import Kind
+from dispatch.model import Backend, Device, Outcome
 
 TWICE = replace(LIGHT, gap=0.3, sharing=0.02, noise=0.25)
 """Sharing a card costs little: three and four workers still gain."""
@@ -147,6 +149,29 @@ def test_a_number_to_start_with_is_measured_too():
     assert names(world)[0] == "doubt"
     assert level(world) == 1
     assert level(play_auto(LIGHT, FOUR[:2], tasks=3000, cores=64, per_card=2)) == 2
+
+
+def test_a_pause_while_the_start_number_is_measured_takes_no_worker_away():
+    world = SimulatedMachine(LIGHT, FOUR[:2], tasks=3000, cores=64, per_card=2, auto=True)
+    world.at(22.0, lambda: world.feed(PauseAsked(world.now)))
+    world.at(30.0, lambda: world.feed(GoOnAsked(world.now)))
+    world.run()
+    first, second, third = decisions(world)[:3]
+    assert (first[0], second[0], third[0]) == ("doubt", "give up", "doubt")
+    assert second[1]["words"] == (
+        "Two workers per GPU: the comparison with one less was cut short, and the last one stays."
+    )
+    assert level(world) == 2
+
+
+def test_a_kind_of_which_nothing_was_counted_yet_has_no_rate():
+    kind = Kind("GPU", (Device("CUDA_0", "Card", Backend.CUDA),))
+    kind.look(0.0)
+    for at in (1.0, 1.1):
+        kind.finished(at)
+    assert kind.rate == pytest.approx(10.0)
+    kind.disturbed()
+    assert kind.rate == 0.0
 
 
 def test_unequal_cards_are_decided_one_kind_after_the_other():

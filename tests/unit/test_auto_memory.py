@@ -9,7 +9,8 @@ import pytest
 from simulated_auto import FOUR, LIGHT, decisions, names, said
 from simulated_machine import GB, Card, SimulatedMachine
 
-from dispatch.model import Outcome
+from dispatch.model import Fault, Outcome
+from dispatch.protocol import Failed
 
 BIG = 400 << 20
 """Bytes of a scene's file of which nobody knows what it becomes in memory."""
@@ -143,3 +144,24 @@ def test_fewer_tasks_than_devices_are_rendered_together_without_auto(tasks):
     world = SimulatedMachine(LIGHT, FOUR, tasks=tasks, cores=64, auto=True).run()
     assert list(world.by_slot) == ["4 × Card"]
     assert names(world) == []
+
+
+@pytest.mark.parametrize("cards", [1, 2])
+def test_when_the_first_worker_of_a_card_finds_no_room_the_one_on_trial_takes_its_place(cards):
+    class Full(SimulatedMachine):
+        failed = False
+
+        def frame_done(self, frame):
+            rendering = len(self.children) > cards and all(child.frames for child in self.children.values())
+            if rendering and frame.child.worker == 1 and not self.failed:
+                self.failed, frame.child.busy = True, False
+                self._say(frame.child, Failed(frame.attempt, Fault.OUT_OF_VRAM, "no room"))
+            else:
+                super().frame_done(frame)
+
+    world = Full(LIGHT, FOUR[:cards], tasks=1000, cores=16, auto=True).run()
+    assert world.failed
+    assert world.machine.outcome is Outcome.COMPLETE
+    assert names(world) == ["try", "drop"]
+    assert "one more was not possible (out of VRAM: no room" in world.machine.auto.words
+    assert [len(world.machine.auto._berths.of(device)) for device in world.devices] == [1] * cards

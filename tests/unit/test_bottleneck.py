@@ -183,3 +183,7 @@ def test_words_of_the_end() -> None:
     assert bottleneck.claims(12).words == (
         "Only 12 frames that other programs have claimed are left: waiting for them."
     )
+
+
+def test_frames_that_took_no_time_by_a_coarse_clock_are_no_error() -> None:
+    assert words(phases=Phases(), load=None, cpu=None)

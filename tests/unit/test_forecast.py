@@ -132,3 +132,12 @@ def test_what_is_gone_is_forgotten_but_for_its_kind():
     assert costs.seconds(1, OTHER) == pytest.approx(2.0)
     assert costs.knows(1, ONE)
     assert not costs.knows(1, OTHER)
+
+
+@pytest.mark.parametrize("fall", [3.0, 5.0, 7.0])
+def test_frames_that_become_cheaper_in_a_curve_never_cost_less_than_nothing(fall):
+    history = History()
+    for done in range(600):
+        history.add(math.exp(-fall * done / 600))
+        if told := forecast(history, 620 - done):
+            assert 0.0 < told.low <= told.mean <= told.high

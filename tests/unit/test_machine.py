@@ -382,3 +382,10 @@ def test_time_that_passes_while_a_worker_has_nothing_to_do_is_no_silence():
     world.say(1, Skipped(attempt, owner="render7", since=1.0))
     assert Kill(1) not in world.tick(500)
     assert world.feed(TimePassed(world.now)) == []
+
+
+def test_workers_that_gather_wait_for_none_that_is_not_started():
+    world = World(tasks=2, slots=3)
+    world.machine.gather = True
+    world.run()
+    assert world.machine.outcome is Outcome.COMPLETE

@@ -68,8 +68,10 @@ def test_workers_that_share_a_card_are_measured_against_one_alone() -> None:
     assert rates.per_card[-1] == pytest.approx(1.0, rel=0.01)
 
 
-def test_nothing_rendered_has_no_rate() -> None:
+def test_nothing_or_little_rendered_has_no_rate() -> None:
     assert report_data.rates(timeline()) is None
+    assert report_data.rates(steady(15, {})) is None
+    assert report_data.rates(steady(16, {})) is not None
     assert report_data.speed_up(timeline(spawn(0, 1))) is None
     assert report_data.outliers(timeline()) == []
 

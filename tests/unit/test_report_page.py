@@ -209,6 +209,15 @@ def test_the_command_writes_where_it_is_told_and_opens_it(
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_a_name_that_is_no_text_and_a_folder_in_the_way_leave_one_page_or_nothing(tmp_path: Path) -> None:
+    folder = make(tmp_path / "jobs", frames=20, blend="/scenes/\udcff.blend")
+    assert "/scenes/?.blend" in job_page(folder).shown
+    (there := tmp_path / "there").mkdir()
+    with pytest.raises(DispatchError, match="cannot be written"):
+        report_page.write(folder, there)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["jobs", "there"]
+
+
 def test_plotly_is_pinned_and_its_license_goes_with_it() -> None:
     root = Path(__file__).resolve().parents[2]
     pinned = (root / "tools" / "requirements-assets.txt").read_text(encoding="utf-8")

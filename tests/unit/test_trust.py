@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from machine_world import PICTURES, World
@@ -228,8 +229,8 @@ def test_warm_frames_of_an_earlier_run_are_rendered_again_but_not_those_that_som
     assert 2 not in again
 
 
-def check_in_progress(**settings):
-    world = Checking(**settings)
+def check_in_progress(world_of=None, **settings):
+    world = (world_of or Checking)(**settings)
     while not world.checks:
         world.now += 0.5
         for worker in list(world.machine.workers.values()):
@@ -324,6 +325,71 @@ def test_cards_that_draw_another_noise_do_not_check_each_other():
     assert chosen
     other = type("Other", (), {"devices": (type("D", (), {"backend": "OPTIX", "name": "another"})(),)})()
     assert machine.checks._choose(other) is None
+
+
+def with_a_doubt(world_of=None, before=lambda world: None):
+    """Every frame is done, one of them looked different, and nothing else was checked. ``before`` the answer comes."""
+    world, worker = check_in_progress(world_of, differs=lambda task: len(world.checks) == 1)
+    while not world.machine.ledger.settled():
+        world.now += 0.5
+        for other in [w for w in world.machine.workers.values() if w is not worker]:
+            world._play(other)
+        world.say(worker.id, Progressed(worker.check, 1, 2))
+    before(world)
+    world.say(worker.id, Checked(worker.check, True, False))
+    assert world.machine.checks.pending()
+    return world
+
+
+class Unequal(Checking):
+    """The third card is another one, and has no worker for now."""
+
+    def __init__(self, **settings):
+        super().__init__(slots=3, **settings)
+        third = self.machine.slots["GPU 3"]
+        self.feed(WorkerEnded(self.now, third.worker.id, Fault.KILLED))
+        third.not_before = float("inf")
+
+    def make_slots(self, count):
+        *alike, last = super().make_slots(count)
+        return (*alike, replace(last, devices=(replace(last.devices[0], name="another"),)))
+
+
+def test_a_fresh_worker_on_another_card_keeps_nobody_from_checking():
+    def third_comes(world):
+        world.machine.slots["GPU 3"].not_before = 0.0
+
+    world = with_a_doubt(Unequal, third_comes)
+    assert world.machine.slots["GPU 3"].worker
+    world.run()
+    assert len(world.checks) == 3
+    assert world.machine.outcome is Outcome.COMPLETE
+
+
+def test_a_hold_that_no_frame_can_end_ends_with_the_check_that_is_wanted_still():
+    world = with_a_doubt()
+    for worker in list(world.machine.workers.values()):
+        world.feed(WorkerEnded(world.now, worker.id, Fault.DISK_FULL, "no space"))
+    assert world.machine.blame.holding()
+    world.run()
+    assert world.machine.outcome is Outcome.COMPLETE
+
+
+def test_a_fresh_worker_that_was_needed_for_frames_does_not_end_all_checking():
+    world = Checking(slots=1)
+    while not world.machine.checks._awaited:
+        world.now += 0.5
+        for worker in list(world.machine.workers.values()):
+            world._play(worker)
+        world.tick(0.0)
+    (leaving,) = world.machine.workers
+    world.feed(WorkerEnded(world.now, leaving, None))
+    world.feed(Recovered(world.now, leaving, ()))
+    (fresh,) = world.machine.workers
+    world.feed(WorkerEnded(world.now, fresh, Fault.DISK_FULL, "no space"))  # the next one loads while the job is held
+    world.run()
+    assert world.checks
+    assert world.machine.outcome is Outcome.COMPLETE
 
 
 class Doubtful(Disorder):
