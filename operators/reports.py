@@ -4,17 +4,14 @@
 Owns these operators. Making the page takes seconds for a long job, so nothing here waits for it.
 """
 
-import os
-import subprocess
 from functools import partial
 from pathlib import Path
 
 from bpy.types import Context, Operator
 
-from ..dispatch import host, launch
 from ..dispatch.model import DispatchError
 from ..dispatch.watch import JobSeen
-from . import errands, look, measurements, session
+from . import engine, errands, look, measurements
 from .on_job import OnJob
 
 MAKES = 300.0
@@ -64,37 +61,15 @@ def send(folder: Path) -> None:
     Raises:
         DispatchError: what runs the engine is not known yet.
     """
-    argv = launch.command_line(
-        session.needed_interpreter(),
-        session.package(),
-        ["report", str(folder), "-o", str(folder / PAGE)],
-        session.sites(),
-    )
+    argv = engine.command("report", str(folder), "-o", str(folder / PAGE))
     errands.send(partial(_make, argv, folder / PAGE))
 
 
 def _make(argv: list[str], page: Path) -> str:
-    """Run the engine's own command, then show the page.
-
-    Raises:
-        DispatchError: it failed, or takes too long.
-    """
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=MAKES,
-            env=launch.own_environment(os.environ),
-            check=False,
-            **host.popen_options(detached=False),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise DispatchError(f"The report cannot be made ({error}): is the disk of the job's folder there?") from error
-    if done.returncode != 0 or not page.is_file():
-        errors = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.startswith("error: ")]
-        words = f"The report cannot be made (exit status {done.returncode}): open the job folder instead."
-        raise DispatchError(errors[-1].removeprefix("error: ") if errors else words)
+        engine.ask(argv, MAKES)
+    except DispatchError as error:
+        raise DispatchError(f"The report cannot be made: {error}") from error
     return look.open_by_system(page)
 
 

@@ -5,20 +5,18 @@ Owns the operators and the sentences that say why a button is grey. An order is 
 dispatcher obeys within half a second. It must not touch a Scene: jobs are no part of the file, so nothing is undone.
 """
 
-import os
-import subprocess
 from functools import partial
 from pathlib import Path
 
 from bpy.props import EnumProperty
 from bpy.types import Context, Event, Operator
 
-from ..dispatch import host, job, launch, wording
+from ..dispatch import job, wording
 from ..dispatch import shown as rules
 from ..dispatch.job import Wish
 from ..dispatch.model import DispatchError
 from ..dispatch.watch import JobSeen
-from . import errands, session
+from . import engine, errands
 from .on_job import OnJob
 from .settings import THENS
 
@@ -194,36 +192,21 @@ class MULTI_GPU_OT_release_claims(OnJob, Operator):
         return "" if blocked else f"No frame of {seen.name} is claimed elsewhere"
 
     def act(self, _context: Context, seen: JobSeen) -> str:
-        argv = launch.command_line(
-            session.needed_interpreter(), session.package(), ["release", seen.folder], session.sites()
-        )
+        argv = engine.command("release", seen.folder)
         errands.send(partial(_release, argv), resume=seen.folder)
         return "The claims are being looked at"
 
 
 def _release(argv: list[str]) -> str:
-    """Run the engine's own command and return what it did.
+    """Release the claims and return what was done.
 
     Raises:
         DispatchError: it failed, takes too long, or found nothing to release.
     """
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=RELEASE,
-            env=launch.own_environment(os.environ),
-            check=False,
-            **host.popen_options(detached=False),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise DispatchError(f"The claims cannot be released ({error}): look at the output folder's disk.") from error
-    said = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
-    if done.returncode != 0 or not said:
-        errors = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.startswith("error: ")]
-        words = errors[-1].removeprefix("error: ") if errors else f"exit status {done.returncode}"
-        raise DispatchError(f"The claims cannot be released: {words}")
+        said = engine.ask(argv, RELEASE)
+    except DispatchError as error:
+        raise DispatchError(f"The claims cannot be released: {error}") from error
     done_words = said[-1].partition(";")[0].rstrip(".")  # behind it stands what to type
     if done_words.startswith("0 "):
         raise DispatchError(
