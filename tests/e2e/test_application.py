@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,14 @@ def jobs(tmp_path: Path, state_folder: Path) -> Path:
 
 
 def pixels(path: Path) -> bytes:
-    """Return a PNG's compressed pixels: the rest of the file holds dates and times."""
+    """Return a PNG's pixels, unpacked: our child packs them with its own zlib, and the rest holds dates and times."""
     data, position, found = path.read_bytes(), 8, b""
     while position < len(data):
         (length,) = struct.unpack(">I", data[position : position + 4])
         if data[position + 4 : position + 8] == b"IDAT":
             found += data[position + 8 : position + 8 + length]
         position += 12 + length
-    return found
+    return zlib.decompress(found)
 
 
 def render_options(output: Path, jobs: Path) -> list[object]:
