@@ -9,7 +9,7 @@ from machine_world import PICTURES, World, limits
 
 from dispatch.events import Hand, Recovered, Spawned, WorkerEnded
 from dispatch.ledger import TaskState
-from dispatch.model import Fault
+from dispatch.model import Fault, Outcome
 from dispatch.protocol import (
     Begun,
     Broken,
@@ -55,6 +55,18 @@ class Disorder(World):
         if fate > 0.95:
             super().say(worker, report)
         return commands
+
+    def end_in_order(self) -> None:
+        """From here on everybody behaves: the job comes to its end, and no task is left that somebody could render."""
+        self.rng = random.Random(0)
+        self.say = super().say
+        self.run()
+        ledger = self.machine.ledger
+        assert self.machine.outcome in (Outcome.COMPLETE, Outcome.INCOMPLETE, Outcome.IMPOSSIBLE)
+        if self.machine.outcome is Outcome.COMPLETE:
+            assert ledger.counts[TaskState.DONE] == ledger.count
+        if self.machine.open_slots():
+            assert not ledger.counts[TaskState.WAITING]
 
     def step(self) -> None:
         rng, machine = self.rng, self.machine

@@ -8,11 +8,9 @@ from dataclasses import replace
 
 import pytest
 from disordered_world import Disorder
-from machine_world import World
 
 from dispatch.kernels import Kernels
-from dispatch.ledger import TaskState
-from dispatch.model import Layout, Outcome
+from dispatch.model import Layout
 from dispatch.time_left import time_left
 
 
@@ -48,12 +46,4 @@ def test_every_job_ends_whoever_goes_first_rests_or_is_slow(seed):
             record.resting = not record.resting
         if world.machine.outcome is not None:
             break
-    # From here on everybody behaves, and those who rest go on resting.
-    world.say = lambda worker, report: World.say(world, worker, report)
-    world.run()
-    ledger = world.machine.ledger
-    assert world.machine.outcome in (Outcome.COMPLETE, Outcome.INCOMPLETE, Outcome.IMPOSSIBLE)
-    if world.machine.outcome is Outcome.COMPLETE:
-        assert ledger.counts[TaskState.DONE] == ledger.count
-    if world.machine.open_slots():
-        assert not ledger.counts[TaskState.WAITING]
+    world.end_in_order()
