@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LEFT = "left"
 """Why nothing is tried: too few frames are left."""
 
+FIRST = 60.0
+"""Seconds for which everything else waits until something was decided: more workers early gain most."""
+
 
 class Auto:
     def __init__(self, machine: Machine, given: Given) -> None:
@@ -49,23 +52,25 @@ class Auto:
         """Worker → frames that it has finished."""
         self._load = 0.0
         """Seconds from a worker's start to its first frame, the last one seen."""
+        self._began = 0.0
         self._tries = Tries(machine, self._kinds, self._berths, self._squeeze, self._warm, self.decide)
         for kind in self._kinds:
             kind.level = max(1, max(len(self._berths.of(device)) for device in kind.devices))
             kind.doubtful = kind.level > 1 and not kind.on_cpu
 
-    @property
-    def trying(self) -> bool:
-        """Whether a comparison runs, which a worker that does something else would disturb."""
-        return self._tries.running
+    def is_measuring(self, at: float) -> bool:
+        """Whether a worker that does something else would disturb: a comparison runs, or the first one is still to come."""
+        return self._tries.running or (not self.words and at - self._began < FIRST)
 
     # --- what the machine tells -----------------------------------------------------------------------------------
 
     def look(self, event: events.Event) -> None:
         """An event has come; what it changes elsewhere is done."""
         match event:
-            case events.Started() if not self._combined():
-                self._copies.begin()
+            case events.Started():
+                self._began = event.at
+                if not self._combined():
+                    self._copies.begin()
             case events.Gauged() if self._machine.started and not self._machine.stopping and not self._combined():
                 self._gauged(event.at, event.sample)
             case events.TimePassed() | events.WorkerEnded():
@@ -188,6 +193,7 @@ class Auto:
         ]
         return prospect.prospect(
             workers=kind.level,
+            devices=len(here),
             load=sum(loads) / len(loads) if loads else None,
             render_share=kind.rate / len(here) * render,
             cores=Cores(self._given.cores, machine.readings.cpu(since), sum(used) / len(used) if used else None),

@@ -121,7 +121,7 @@ def _busy(noun: str, seen: Prospect) -> str:
     if seen.limit == "cpu" or noun == "CPU":
         return f"CPU {_percent(seen.cpu if seen.cpu is not None else seen.busy)} busy"
     told = "" if seen.told else "at most "
-    return f"{'GPUs' if noun == 'GPU' else noun} {told}{_percent(seen.busy)} busy"
+    return f"{'GPUs' if noun == 'GPU' and seen.devices > 1 else noun} {told}{_percent(seen.busy)} busy"
 
 
 def _figures(found: Compared) -> str:

@@ -144,7 +144,7 @@ class Checks:
         # While the job is held a task goes first, to see whether things are mended; where none is left, a check does.
         held = machine.blame.holding() and not machine.ledger.settled()
         able = machine.trust.checked and self._failures < FAILURES and not held
-        disturbs = machine.auto is not None and machine.auto.trying and not self._doubt
+        disturbs = machine.auto is not None and machine.auto.is_measuring(at) and not self._doubt
         if self._running or not able or disturbs:
             return
         if self._doubt and not machine.trust.is_warm(self._doubt.frame.task):

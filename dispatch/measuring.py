@@ -133,7 +133,8 @@ class Measuring:
         """Where time is short and the GPUs have no time left anyway, more workers per GPU are not tried."""
         if plan.seconds <= self._found.minutes * 60 or (first.gpu_load or 0.0) < BUSY:
             return plan
-        self._note(f"The GPUs were {first.gpu_load:.0f} % busy with one worker each: more workers were not tried.")
+        gpus = "The GPU was" if max(point.way.cards for point in plan.points) == 1 else "The GPUs were"
+        self._note(f"{gpus} {first.gpu_load:.0f} % busy with one worker each: more workers were not tried.")
         return measure_plan.without_more_workers(plan, self._cost)
 
     def _pilot(self, start: Way) -> Point:

@@ -37,6 +37,8 @@ class Prospect:
     """What allows no more: ``device``, ``cpu`` or ``share`` (one worker more of so many)."""
     cpu: float | None = None
     """Part of all cores that is busy; None: not told."""
+    devices: int = 1
+    """How many of them there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,14 @@ class Cores:
     """Cores that the workers of the devices in question use; None: not told."""
 
 
-def prospect(*, workers: int, load: float | None, render_share: float, cores: Cores, on_cpu: bool) -> Prospect:
+def prospect(
+    *, workers: int, devices: int, load: float | None, render_share: float, cores: Cores, on_cpu: bool
+) -> Prospect:
     """Return what one worker more beside ``workers`` a device can gain at most, on all devices that are alike.
 
     Args:
+        workers: On each of them.
+        devices: How many of them there are.
         load: Mean percent of the time in which a kernel ran on them; None: not told.
         render_share: Seconds in the render phase per second and device, an upper bound of what is busy.
         on_cpu: The device is the processor itself.
@@ -63,7 +69,7 @@ def prospect(*, workers: int, load: float | None, render_share: float, cores: Co
     bounds: Mapping[str, float] = {"share": 1.0 / workers, "device": 1.0 / busy - 1.0, "cpu": _cpu_bound(cores, on_cpu)}
     limit = min(bounds, key=lambda name: bounds[name])
     cpu = None if cores.load is None else cores.load / 100.0
-    return Prospect(bounds[limit], busy, told is not None, limit, cpu)
+    return Prospect(bounds[limit], busy, told is not None, limit, cpu, devices)
 
 
 def _cpu_bound(cores: Cores, on_cpu: bool) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from dispatch.berths import Given
 from dispatch.events import (
     Command,
+    Compare,
     End,
     Event,
     Gauged,
@@ -38,6 +39,7 @@ from dispatch.machine import Machine
 from dispatch.model import Backend, Device, Fault, Layout, Limits, Phases, Picture, Slot
 from dispatch.protocol import (
     Begun,
+    Checked,
     Commit,
     Committed,
     Hello,
@@ -186,12 +188,15 @@ class SimulatedMachine:
         auto: bool = False,
         threads: int = 0,
         blend_size: int = 0,
+        tells: bool = True,
         **machine: object,
     ) -> None:
         """Without cards the job renders on the processor. ``machine``: more arguments of `Machine`.
 
-        ``auto``: with the layout that a job with this strategy begins with, and Auto at work.
+        ``auto``: with the layout that a job with this strategy begins with, and Auto at work. ``tells``: whether
+        anybody can read loads and memory there.
         """
+        self.tells = tells
         self.now = 0.0
         self.scene, self.cards, self.cores, self.ram = scene, cards, cores, ram
         self.rng = random.Random(seed)
@@ -259,7 +264,8 @@ class SimulatedMachine:
         """Play until the job has ended, at most so many simulated seconds."""
         self.feed(Started(self.now))
         self.after(TICK, self._tick)
-        self.after(LOOK, self._look)
+        if self.tells:
+            self.after(LOOK, self._look)
         while self.machine.outcome is None:
             assert self._timers, "nothing happens any more"
             moment, _, then = heapq.heappop(self._timers)
@@ -337,6 +343,10 @@ class SimulatedMachine:
                 if child := self.children.get(worker):
                     child.waiting.append((attempt, task))
                     self.after(0.001, lambda: self._next(child))
+            case Compare(worker, task, attempt, _):
+                if child := self.children.get(worker):
+                    child.busy = True
+                    self.after(0.001, lambda: Frame(self, child, attempt, task, check=True).begin())
             case Send(worker, request):
                 if child := self.children.get(worker):
                     self._hear(child, request)
@@ -410,6 +420,10 @@ class SimulatedMachine:
         child = frame.child
         child.busy = False
         child.frames += 1
+        if frame.check:
+            self._say(child, Checked(frame.attempt, True, True))
+            self._next(child)
+            return
         child.carried.add(frame.attempt)
         carried_from = self.now
 
@@ -446,8 +460,8 @@ class SimulatedMachine:
 class Frame:
     """One attempt on its way through a child."""
 
-    def __init__(self, world: SimulatedMachine, child: Child, attempt: int, task: int) -> None:
-        self.child, self.attempt, self.task = child, attempt, task
+    def __init__(self, world: SimulatedMachine, child: Child, attempt: int, task: int, *, check: bool = False) -> None:
+        self.child, self.attempt, self.task, self.check = child, attempt, task, check
         self.cost = world.scene.cost(task) * world.rng.lognormvariate(0.0, world.scene.noise)
         self.phases: list[float] = []
         self._world = world
@@ -456,7 +470,8 @@ class Frame:
     def begin(self) -> None:
         world, scene = self._world, self._world.scene
         threads = min(self.child.threads, scene.sync_threads)
-        world._say(self.child, Begun(self.attempt))
+        if not self.check:
+            world._say(self.child, Begun(self.attempt))
         steps: list[Callable[[Callable[[], None]], None]] = [
             lambda then: world._compute(self.child, scene.evaluate, 1.0, then),
             lambda then: world._compute(self.child, scene.sync * self.cost, threads, then),

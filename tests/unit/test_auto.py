@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -21,9 +22,10 @@ from simulated_auto import (
 )
 from simulated_machine import Card, Scene, SimulatedMachine
 
-from dispatch.events import GoOnAsked, PauseAsked
+from dispatch.events import GoOnAsked, PauseAsked, Record
 from dispatch.kinds import Kind
 from dispatch.model import Backend, Device, Outcome
+from dispatch.trust import Belief
 
 TWICE = replace(LIGHT, gap=0.3, sharing=0.02, noise=0.25)
 """Sharing a card costs little: three and four workers still gain."""
@@ -60,6 +62,20 @@ def test_a_second_worker_a_card_is_tried_compared_and_kept_and_a_third_is_not():
     assert {words["words"] for _, words in decisions(world)} <= set(said(world))
 
 
+def test_persistent_data_is_checked_but_not_before_the_first_decision():
+    """A check takes a worker away, and Auto waits for it: two workers a card would come later."""
+    world = play_auto(LIGHT, tasks=4000, cores=64, belief=Belief(share=0.1, seed=3))
+    order = [c.what for c in world.log if isinstance(c, Record) and c.what in ("auto", "check")]
+    assert order[0] == "auto"
+    assert "check" in order
+
+
+def test_a_job_in_which_nothing_is_decided_is_checked_too():
+    world = play_auto(LIGHT, tasks=4000, cores=64, belief=Belief(share=0.01, seed=3), tells=False)
+    assert names(world) == []
+    assert [c for c in world.log if isinstance(c, Record) and c.what == "check"]
+
+
 def test_slots_keep_their_names_when_others_join():
     world = play_auto(LIGHT, FOUR[:1], tasks=1500, cores=16)
     assert list(world.machine.slots)[:2] == ["Card", "Card 2"]
@@ -70,6 +86,11 @@ def test_busy_cards_are_left_alone():
     assert names(world) == ["hold"]
     assert "a second would gain at most" in world.machine.auto.words
     assert "GPUs 100 % busy" in world.machine.auto.words or "GPUs 99 % busy" in world.machine.auto.words
+
+
+def test_one_card_is_no_gpus():
+    words = play_auto(HEAVY, FOUR[:1], tasks=100, cores=64).machine.auto.words
+    assert re.search(r"\(GPU \d+ % busy\)", words), words
 
 
 def test_where_the_driver_tells_no_load_the_phases_say_what_is_left_to_gain():
