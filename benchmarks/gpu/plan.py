@@ -72,7 +72,7 @@ SCENES: Mapping[str, Scene] = {
         ),
         Scene(
             "heavy",
-            "as light, 1920 × 1080, 2048 samples",
+            "as light, 1920 × 1080, 2048 samples, no adaptive sampling",
             *(250, 1.0, 1.0, 180.0, 1, 12),
             ("plain-one", "auto", "plain-combined", "plain", "1", "combined", "2"),
             a_frame=50.0,

@@ -64,9 +64,10 @@ def light(scene: bpy.types.Scene, tiny: bool) -> None:
 
 
 def heavy(scene: bpy.types.Scene, tiny: bool) -> None:
-    """The same, with frames that take a big card most of a minute."""
+    """The same, with frames that take a big card most of a minute: adaptive sampling would end them after seconds."""
     light(scene, tiny)
     size(scene, 1920, 1080, 2048)
+    scene.cycles.use_adaptive_sampling = False
 
 
 def sync(scene: bpy.types.Scene, tiny: bool) -> None:
