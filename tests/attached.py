@@ -30,7 +30,7 @@ session, tick, errands = room("operators.session"), room("operators.tick"), room
 job, starting = room("dispatch.job"), room("dispatch.starting")
 preferences = bpy.context.preferences.addons[MODULE].preferences
 scene = lambda: bpy.context.scene
-def seen_to(condition, seconds=40.0):
+def seen_to(condition, seconds=120.0):
     '''Tick until it holds.'''
     def ticked():
         assert tick.tick() in (tick.RUNNING, tick.IDLE)

@@ -73,7 +73,7 @@ def kill_at_random(
                 results.append(dispatcher.wait(300))
                 return results
         results.append(-9)
-        until(lambda: not orphans(entry, folder), 20, "the end of the dead dispatcher's children")
+        until(lambda: not orphans(entry, folder), 60, "the end of the dead dispatcher's children")
 
 
 def _strike_until_dispatcher_dies(
@@ -89,12 +89,12 @@ def _strike_until_dispatcher_dies(
         earliest, latest, victim = moments.pop(0)
         until(lambda n=earliest: dispatcher.poll() is not None or _progress(folder) >= n, 300, "progress")
         strike = time.monotonic() + chance.uniform(0, longest)
-        until(lambda n=latest, at=strike: time.monotonic() >= at or _progress(folder) >= n, 60)
+        until(lambda n=latest, at=strike: time.monotonic() >= at or _progress(folder) >= n, 120)
         assert dispatcher.poll() is None, f"it ended early: {(folder / 'dispatcher.log').read_text()}"
         if victim == "dispatcher":
             dispatcher.kill()
             return True
-        until(lambda: children(dispatcher, entry) or dispatcher.poll() is not None, 60, "a child to kill")
+        until(lambda: children(dispatcher, entry) or dispatcher.poll() is not None, 120, "a child to kill")
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):
             chance.choice(children(dispatcher, entry)).kill()
     return False

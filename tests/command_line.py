@@ -39,7 +39,7 @@ def start(*words: object) -> subprocess.Popen[str]:
     )
 
 
-def run(*words: object, seconds: float = 60.0) -> tuple[int, str, str]:
+def run(*words: object, seconds: float = 240.0) -> tuple[int, str, str]:
     """Run a command to its end; returns exit status, stdout, stderr."""
     with start(*words) as process:
         try:

@@ -60,7 +60,7 @@ def nothing_stays_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         return not left
 
     try:
-        until(gone, 15.0)
+        until(gone, 60.0)
     except AssertionError:
         for process in {*(_children() - processes), *_strays(mark)}:
             process.kill()

@@ -32,19 +32,19 @@ FAKE = BlenderProgram(path=sys.executable, is_module=True, version=(5, 0, 1), bu
 CPU = Device("CPU", "Processor", Backend.CPU)
 
 SHORT = Limits(
-    start=20.0,
-    load=20.0,
+    start=120.0,
+    load=120.0,
     load_per_gb=0.0,
-    first=20.0,
-    task=20.0,
+    first=900.0,
+    task=900.0,
     leave=2.0,
-    die=10.0,
+    die=60.0,
     backoff=0.02,
     backoff_most=0.1,
     together=0.2,
     claims=0.2,
     foreign=2.0,
-    heartbeat=2.0,
+    heartbeat=8.0,
 )
 """Fit for children that may have to wait for a busy machine; tests of hangs shorten what they are about."""
 

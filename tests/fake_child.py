@@ -201,6 +201,12 @@ class Child:
             except queue.Empty:
                 return
 
+    def await_file(self, rule: Rule) -> None:
+        """Go on when the file is there; requests are handled meanwhile. ``path-FRAME`` says that this one waits."""
+        Path(f"{rule.path}-{self.frame}").touch()
+        while not Path(rule.path).exists():
+            self.wait(0.02)
+
     def devices(self) -> tuple[Any, ...]:
         listed = self.script.get("devices", [["CPU", "Fake processor", "CPU"]])
         return tuple(self.model.Device(i, name, self.model.Backend(backend)) for i, name, backend in listed)
@@ -359,6 +365,7 @@ _DEEDS: dict[str, Callable[[Child, Rule], object]] = {
     "stop": lambda child, rule: os.kill(os.getpid(), signal.SIGSTOP),
     "hang": lambda child, rule: threading.Event().wait(),
     "sleep": lambda child, rule: child.wait(rule.seconds),
+    "await": Child.await_file,
     "deaf": _become_deaf,
     "garbage": lambda child, rule: [child.send(line) for line in GARBAGE],
     "flood": Child.pour,

@@ -36,7 +36,7 @@ class Rule:
     at: str
     """A place (``start load inspect claim render check movie commit leave end``) or a report's name (``Rendered``: before it goes out)."""
     do: str
-    """``exit`` (code) ``signal`` (code) ``stop`` (SIGSTOP: alive, but deaf) ``hang`` ``sleep`` (seconds) ``ignore`` (Leave) ``deaf`` (to
+    """``exit`` (code) ``signal`` (code) ``stop`` (SIGSTOP: alive, but deaf) ``hang`` ``sleep`` (seconds) ``await`` (path: until that file is there) ``ignore`` (Leave) ``deaf`` (to
     the end of stdin) ``garbage`` ``flood`` (stream, size) ``endless`` (the same without a line's end) ``close`` (the pipe)
     ``fail`` (fault, words) ``broken`` (fault, words); of a check: ``differ`` ``unread``; of a report: ``half`` ``lost`` ``double`` ``other`` (another attempt's
     number) ``wrong-device``."""
@@ -49,6 +49,7 @@ class Rule:
     code: int = 1
     fault: str = "unknown"
     words: str = "the script says so"
+    path: str = ""
     stream: str = "stderr"
     """``stderr`` | ``stdout`` (what libraries print) | ``reports`` (the pipe)."""
     size: int = 100_000_000

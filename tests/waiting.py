@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0, what: str = "what was waited for") -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0, what: str = "what was waited for") -> None:
     """Wait until the condition holds.
 
     Raises:

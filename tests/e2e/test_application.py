@@ -124,18 +124,24 @@ def test_a_job_is_pixel_identical_to_a_plain_animation_render(
 
 
 def test_a_killed_dispatcher_is_resumed_and_nothing_is_lost_or_left_over(
-    application: Application, tmp_path: Path, jobs: Path, make_scene: Callable[..., Path]
+    application: Application,
+    tmp_path: Path,
+    jobs: Path,
+    make_scene: Callable[..., Path],
+    hold_scene: Callable[..., Path],
 ) -> None:
-    output = tmp_path / "out"
-    words = ["render", make_scene(FRAMES, "64x36", 64), *render_options(output, jobs), "--per-device", 2, "-q"]
+    output, gate = tmp_path / "out", tmp_path / "go"
+    blend = hold_scene(make_scene(FRAMES, "64x36", 64), gate, 4)
+    words = ["render", blend, *render_options(output, jobs), "--per-device", 2, "--autoexec", "-q"]
     with application.dispatch(*words) as dispatcher:
-        until(lambda: job.folders(jobs) and len(engine.commits(job_folder(jobs))) >= 2, 120, "the first frames")
+        until(lambda: job.folders(jobs) and len(engine.commits(job_folder(jobs))) >= 2, 240, "the first frames")
         children = psutil.Process(dispatcher.pid).children(recursive=True)
         dispatcher.kill()
-        dispatcher.communicate(timeout=30)
-    _, alive = psutil.wait_procs(children, timeout=30)
+        dispatcher.communicate(timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive, "children outlive their dispatcher"
     assert 2 <= len(engine.commits(job_folder(jobs))) < FRAMES
+    gate.touch()
     status, out, errors = application.run("resume", job_folder(jobs), "-q")
     assert status == 0, errors + out
     campaign.assert_all_whole(finals(output))

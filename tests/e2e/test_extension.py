@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from waiting import until
 
+from dispatch import job
+
 ROOT = Path(__file__).resolve().parents[2]
 ID = "multi_gpu_dispatcher"
 RESULT = "MGD-RESULT "
@@ -28,6 +30,22 @@ scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_pe
 scene.frame_end = 400
 bpy.ops.wm.save_as_mainfile(filepath=sys.argv[-1])
 """
+HELD = (
+    SCENE
+    + """
+hold = bpy.data.texts.new("hold.py")
+hold.use_module = True
+hold.write('''
+import bpy, os, time
+def hold(scene, *_):
+    while scene.frame_current > 2 and not os.path.exists(bpy.data.filepath + ".go"):
+        time.sleep(0.01)
+bpy.app.handlers.render_pre.append(hold)
+''')
+bpy.ops.wm.save_mainfile()
+"""
+)
+"""With a script in the file: no frame after the second one ends before there is a file ``….blend.go`` beside it."""
 
 
 class Artist:
@@ -149,14 +167,22 @@ def test_the_command_line_has_the_same_exit_statuses_and_clean_output(artist: Ar
     assert "5 of 5 frames complete" in page.read_text(encoding="utf-8")
 
 
+def stops(jobs: Path) -> bool:
+    """Whether the only job there hands out no more frames."""
+    return all((shown := job.read_snapshot(folder)) and shown.state == "stopping" for folder in job.folders(jobs))
+
+
 def test_ctrl_c_stops_after_the_current_frames_and_resume_goes_on(artist: Artist, tmp_path: Path) -> None:
     scene, pictures = tmp_path / "shot.blend", tmp_path / "pictures"
-    artist.run("-b", "--factory-startup", "--python-expr", SCENE, "--", scene)
-    command = ("--command", ID, "render", scene, "-f", "1-60", "-o", pictures / "####")
+    artist.run("-b", "--factory-startup", "--python-expr", HELD, "--", scene)
+    jobs = artist.home / "state" / ID / "jobs"
+    command = ("--command", ID, "render", scene, "-f", "1-60", "-o", pictures / "####", "--autoexec")
     with artist.start(*command) as process:
         try:
-            until(lambda: (pictures / "0002.png").exists() or process.poll() is not None, 60, "the second frame")
+            until(lambda: (pictures / "0002.png").exists() or process.poll() is not None, 120, "the second frame")
             process.send_signal(signal.SIGINT)
+            until(lambda: stops(jobs) or process.poll() is not None, 120, "the stop")
+            scene.with_name("shot.blend.go").touch()
             out, errors = process.communicate(timeout=120)
         finally:
             process.kill()

@@ -111,21 +111,23 @@ def test_a_scene_that_shouts_a_hundred_megabytes_on_stdout_renders_all_the_same(
 
 
 def test_an_output_folder_that_becomes_a_file_holds_the_job_and_it_goes_on_when_mended(
-    tmp_path: Path, make_scene: Scene, state_folder: Path
+    tmp_path: Path, make_scene: Scene, hold_scene: Scene, state_folder: Path
 ) -> None:
-    out = tmp_path / "out"
+    out, gate = tmp_path / "out", tmp_path / "go"
+    blend = hold_scene(make_scene(30), gate, 4)
     folder = engine.make_job(
-        tmp_path / "jobs", make_scene(30), str(out / "####"), "1-30", blender=engine.this_blender()
+        tmp_path / "jobs", blend, str(out / "####"), "1-30", blender=engine.this_blender(), autoexec=True
     )
     with engine.running(folder, engine.REAL_ENTRY) as job:
-        until(lambda: engine.commits(folder), 60, "the first picture")
+        until(lambda: engine.commits(folder), 120, "the first picture")
         moved = tmp_path / "moved"
         out.rename(moved)
         out.write_text("in the way")
-        until(lambda: "Paused" in engine.told(folder), 60, "the job says that it is held")
+        gate.touch()
+        until(lambda: "Paused" in engine.told(folder), 120, "the job says that it is held")
         out.unlink()
         moved.rename(out)
-        assert job.wait(120) == 0, (folder / "dispatcher.log").read_text()
+        assert job.wait(240) == 0, (folder / "dispatcher.log").read_text()
     campaign.assert_all_whole(finals(out, 30))
     assert sorted(p.name for p in out.iterdir()) == [final.name for final in finals(out, 30)]
 

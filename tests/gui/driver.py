@@ -127,7 +127,7 @@ def panel_box() -> tuple[int, int, int, int]:
 
 
 def xdotool(*words: object) -> None:
-    subprocess.run(["xdotool", *map(str, words)], check=True, timeout=10)
+    subprocess.run(["xdotool", *map(str, words)], check=True, timeout=60)
 
 
 def pointer(x: int, y: int) -> None:

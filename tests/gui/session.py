@@ -78,18 +78,18 @@ class Session:
                 stderr=subprocess.STDOUT,
             )
         try:
-            until(lambda: state.exists() or self._wrapper.poll() is not None, 60, "the X server")
+            until(lambda: state.exists() or self._wrapper.poll() is not None, 120, "the X server")
             assert state.exists(), self.printed()
             said = dict(word.split("=") for word in state.read_text().split())
             self.pid, self._display = int(said["BLENDER_PID"]), said["DISPLAY"]
-            self.do("None", seconds=90)
+            self.do("None", seconds=180)
         except BaseException:
             self.end()
             raise
 
     # --- talk -------------------------------------------------------------------------------------------------------
 
-    def do(self, text: str, seconds: float = 30.0, **names: object) -> Any:
+    def do(self, text: str, seconds: float = 120.0, **names: object) -> Any:
         """Run Python inside; return the value of its last line. ``names`` stand for their values in it.
 
         Raises:
@@ -113,7 +113,7 @@ class Session:
             raise InBlender(found[0]["error"])
         return found[0]["value"]
 
-    def wait_for(self, text: str, seconds: float = 30.0, **names: object) -> Any:
+    def wait_for(self, text: str, seconds: float = 120.0, **names: object) -> Any:
         """Ask again and again until the value is true; return it."""
         last: list[Any] = []
 
@@ -160,7 +160,7 @@ class Session:
         """Return what the panel shows of its job: state, done, workers, audit."""
         return self.do(SHOWN)
 
-    def wait_for_state(self, *states: str, seconds: float = 60.0, done: int = 0) -> dict[str, Any]:
+    def wait_for_state(self, *states: str, seconds: float = 240.0, done: int = 0) -> dict[str, Any]:
         """Wait until the panel's job is in one of these states with so many frames done."""
         found: dict[str, Any] = {}
 
@@ -188,11 +188,11 @@ class Session:
 
     def buttons(self, parts: tuple[float, ...] = (0.5,)) -> list[str]:
         """Return what Blender says that the panel's buttons are, from top to bottom."""
-        return self.do(f"buttons({parts!r})", seconds=120)
+        return self.do(f"buttons({parts!r})", seconds=240)
 
     def find(self, what: str, parts: tuple[float, ...] = (0.5,)) -> tuple[int, int]:
         """Return where the button is whose command or property path holds these words."""
-        place = self.do(f"find({what!r}, {parts!r})", seconds=120)
+        place = self.do(f"find({what!r}, {parts!r})", seconds=240)
         if place is None:
             raise AssertionError(f"no button {what!r} in the panel ({self.shot('no-button')}): {self.buttons(parts)}")
         return tuple(place)
@@ -258,13 +258,13 @@ class Session:
     def _run(self, *words: str) -> int:
         env = self.env | {"DISPLAY": self._display}
         done = subprocess.run(
-            [self.tree / "in", *words], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30
+            [self.tree / "in", *words], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120
         )
         return done.returncode
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
-    def quit(self, seconds: float = 60.0) -> int:
+    def quit(self, seconds: float = 120.0) -> int:
         """Quit as File > Quit does; return the exit status."""
         ask = self.folder / f"ask-{self._asked}.py"
         ask.with_suffix(".new").write_text("bpy.ops.wm.quit_blender()", encoding="utf-8")
@@ -274,7 +274,7 @@ class Session:
     def kill(self) -> None:
         """kill -9, as a crash would end it."""
         psutil.Process(self.pid).kill()
-        self._wrapper.wait(30)
+        self._wrapper.wait(60)
 
     def end(self) -> None:
         """Leave nothing behind, whatever state it is in."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import campaign
 import psutil
+from gui.holding import holding_add_on
 from gui.session import MODULE, Session
 from waiting import until
 
@@ -17,19 +18,24 @@ Start = Callable[..., Session]
 Jobs = Callable[[], list[Path]]
 
 
+def held(gate: Path, first: int, last: int) -> dict[str, object]:
+    """Return a rule that keeps a simulated job at work: these frames wait until the file is there."""
+    return {"at": "render", "do": "await", "path": str(gate), "frames": list(range(first, last + 1))}
+
+
 def done(folder: Path) -> int:
     seen = job.read_snapshot(folder)
     return seen.done if seen else 0
 
 
 def test_a_killed_blender_loses_no_frame_and_the_next_one_shows_the_job(
-    start: Start, jobs: Jobs, tmp_path: Path
+    start: Start, jobs: Jobs, tmp_path: Path, install: Callable[[str, str], None]
 ) -> None:
-    out = tmp_path / "out"
+    out, gate = tmp_path / "out", tmp_path / "go"
+    install("gui_test_hold", holding_add_on(gate, free=8))
     blender = start()
-    blender.scene(out, frames=40, samples=600)
-    blender.do("bpy.context.scene.multi_gpu.threads = 1")  # as slow on a machine with many cores
-    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender.scene(out, frames=40)
+    blender.do("bpy.ops.multi_gpu.render_animation()")
     blender.wait_for_state("rendering", done=3)
     blender.kill()
     (folder,) = jobs()
@@ -40,7 +46,8 @@ def test_a_killed_blender_loses_no_frame_and_the_next_one_shows_the_job(
     assert found["state"] == "rendering", "the new Blender came too late: make the frames slower"
     again.show_panel()
     again.shot("1-found-running")
-    found = again.wait_for_state("ended", seconds=180)
+    gate.touch()
+    found = again.wait_for_state("ended")
     assert found["audit"].startswith("40 of 40 frames complete, 0 rendered twice"), found
     assert "40 of 40 frames" in again.words()
     again.shot("2-finished")
@@ -53,21 +60,22 @@ def test_a_killed_blender_loses_no_frame_and_the_next_one_shows_the_job(
 def test_quitting_leaves_the_job_running(
     start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]
 ) -> None:
-    blender = start()
-    blender.scene(tmp_path / "out", frames=30, blender=simulated(seconds=0.5))
-    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender, gate = start(), tmp_path / "go"
+    blender.scene(tmp_path / "out", frames=30, blender=simulated(seconds=0.5, rules=[held(gate, 11, 30)]))
+    blender.do("bpy.ops.multi_gpu.render_animation()")
     blender.wait_for_state("rendering", done=1)
     assert blender.quit() == 0
     (folder,) = jobs()
     assert job.is_running(folder)
-    until(lambda: not job.is_running(folder), 60, "the job's end")
+    gate.touch()
+    until(lambda: not job.is_running(folder), 240, "the job's end")
     assert len(list((tmp_path / "out").glob("*.png"))) == 30
 
 
 def test_two_blenders_steer_one_job(start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]) -> None:
     first = start()
-    first.scene(tmp_path / "out", frames=200, blender=simulated(seconds=0.3))
-    first.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    first.scene(tmp_path / "out", frames=5000, blender=simulated(seconds=0.3))
+    first.do("bpy.ops.multi_gpu.render_animation()")
     first.wait_for_state("rendering", done=1)
     second = start()
     second.wait_for_state("rendering", done=2)
@@ -78,16 +86,17 @@ def test_two_blenders_steer_one_job(start: Start, jobs: Jobs, tmp_path: Path, si
     second.wait_for_state("rendering", done=done(jobs()[0]) + 1)
     second.do("bpy.ops.multi_gpu.stop()")
     found = first.wait_for_state("ended")
-    assert 0 < found["done"] < 200
+    assert 0 < found["done"] < 5000
     assert len(list((tmp_path / "out").glob("*.png"))) == found["done"]
 
 
 def test_undo_and_switching_the_extension_off_do_not_touch_a_running_job(
     start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]
 ) -> None:
-    blender = start()
-    blender.scene(tmp_path / "out", frames=60, blender=simulated(seconds=0.4))
-    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender, gates = start(), [tmp_path / "first", tmp_path / "second"]
+    rules = [held(gates[0], 21, 40), held(gates[1], 41, 60)]
+    blender.scene(tmp_path / "out", frames=60, blender=simulated(seconds=0.2, rules=rules))
+    blender.do("bpy.ops.multi_gpu.render_animation()")
     before = blender.wait_for_state("rendering", done=1)
     for step in (1.0, 2.0):
         blender.do(f"bpy.data.objects['Cube'].location.x = {step}; bpy.ops.ed.undo_push(message='move')")
@@ -96,17 +105,19 @@ def test_undo_and_switching_the_extension_off_do_not_touch_a_running_job(
     blender.undo()
     blender.undo(redo=True)
     assert blender.do("bpy.data.objects['Cube'].location.x") == 1.0
+    gates[0].touch()
     after = blender.wait_for_state("rendering", done=before["done"] + 2)
     assert after["folder"] == before["folder"]
     blender.do(f"import addon_utils; addon_utils.disable({MODULE!r})")
     (folder,) = jobs()
     at = done(folder)
-    until(lambda: done(folder) >= at + 2, 30, "frames of the job without the extension")
+    gates[1].touch()
+    until(lambda: done(folder) >= at + 2, 120, "frames of the job without the extension")
     assert not blender.do("hasattr(bpy.types.Scene, 'multi_gpu')")
     assert not blender.do("dir(bpy.ops.multi_gpu)")
     blender.do(f"bool(addon_utils.enable({MODULE!r}))")
     blender.wait_for_state("rendering", "ended")
-    found = blender.wait_for_state("ended", seconds=120)
+    found = blender.wait_for_state("ended")
     assert found["audit"].startswith("60 of 60 frames complete"), found
 
 
@@ -137,23 +148,24 @@ with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
 def test_after_a_power_cut_the_panel_offers_to_resume_and_starts_nothing(
     start: Start, jobs: Jobs, tmp_path: Path, simulated: Callable[..., Path]
 ) -> None:
-    blender = start()
-    blender.scene(tmp_path / "out", frames=20, blender=simulated(seconds=0.4))
+    blender, gate = start(), tmp_path / "go"
+    blender.scene(tmp_path / "out", frames=20, blender=simulated(seconds=0.4, rules=[held(gate, 11, 20)]))
     blender.do("bpy.ops.wm.save_userpref()")
-    blender.do("bpy.ops.multi_gpu.render_animation()", seconds=60)
+    blender.do("bpy.ops.multi_gpu.render_animation()")
     blender.wait_for_state("rendering", done=3)
     (folder,) = jobs()
     look = job.read_snapshot(folder)
     assert look is not None
     blender.kill()
     psutil.Process(look.pid).kill()
-    until(lambda: not job.is_running(folder), 30, "the dispatcher's end")
+    until(lambda: not job.is_running(folder), 60, "the dispatcher's end")
     again = start()
     found = again.wait_for_state("interrupted")
     again.show_panel()
     again.shot("interrupted")
     assert again.shown() == found, "it went on without being asked"
     assert not job.is_running(folder)
+    gate.touch()
     again.click_nothing()
     again.click("multi_gpu.resume", (0.25,))
     found = again.wait_for_state("ended", done=20)

@@ -347,7 +347,7 @@ def test_the_end_of_stdin_ends_the_child_in_the_middle_of_a_frame(
     assert child.process.stdin is not None
     child.process.stdin.close()
     assert child.end() == 75
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - asked < 60
     assert files(tmp_path / "out") == []
     assert traces(tmp_path / "out") == [".mgd/claims/x_0001.png.json"]
     assert (tmp_path / "out" / ".mgd" / "temp" / child.owner.id / "1").is_dir()

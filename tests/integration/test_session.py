@@ -40,7 +40,7 @@ def end_job(folder: Path, days: float = 0.0) -> Path:
 
 @pytest.mark.leaves_claims
 def test_a_job_that_runs_is_shown_to_a_new_session_and_after_its_dispatchers_death_as_interrupted(installed, jobs):
-    folder = make_job(jobs, seconds=0.3, frames="1-40")
+    folder = make_job(jobs, seconds=0.3, frames="1-4000")
     told = installed.run(
         ATTACHED
         + """
@@ -65,7 +65,7 @@ tell({"running": running, "done": done, "then": state(), "told": said})
         folder,
     )
     assert told["running"] == [True, 0.25]
-    assert 1 < told["done"] < 40
+    assert 1 < told["done"] < 4000
     assert told["then"] == "interrupted", "nothing is started unless the preferences say so"
     assert told["told"] == [["shot was interrupted: resume it in the Render properties.", "ERROR"]]
 
@@ -167,11 +167,12 @@ tell(sorted([j.name, j.state, bool(j.error)] for j in session.seen().jobs))
 
 
 def test_two_blenders_look_at_one_job_and_each_may_steer_it(installed, jobs):
-    folder = make_job(jobs, seconds=0.2, frames="1-200")
+    folder = make_job(jobs, seconds=0.2, frames="1-5000")
     other = """
 seen_to(lambda: state() == "rendering")
 bpy.ops.multi_gpu.pause()
 seen_to(lambda: state() == "paused")
+Path.home().joinpath("seen").touch()
 seen_to(lambda: state() == "rendering")
 bpy.ops.multi_gpu.stop()
 seen_to(lambda: state() == "ended")
@@ -179,7 +180,7 @@ tell(session.shown().snapshot.outcome)
 """
     one = """
 with dispatcher(sys.argv[1]):
-    seen_to(lambda: state() == "paused")
+    seen_to(lambda: state() == "paused" and Path.home().joinpath("seen").exists())
     bpy.ops.multi_gpu.go_on()
     seen_to(lambda: state() == "ended")
     tell(session.shown().snapshot.outcome)

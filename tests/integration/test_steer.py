@@ -54,7 +54,7 @@ tell(none)
 
 
 def test_a_running_job_is_paused_goes_on_and_stops_and_says_no_to_what_makes_no_sense(installed, jobs):
-    folder = make_job(jobs, seconds=0.2, frames="1-200")
+    folder = make_job(jobs, seconds=0.2, frames="1-5000")
     told = installed.run(
         ATTACHED
         + """
@@ -101,7 +101,7 @@ tell({"no": no, "dirty": bpy.data.is_dirty})
 
 def test_an_order_without_a_name_is_for_the_only_job_it_fits_and_asks_which_one_where_there_are_two(installed, jobs):
     ended = end_job(make_job(jobs, "ended"), "ended")
-    one, two = make_job(jobs, "one", "1-200", 0.2), make_job(jobs, "two", "1-200", 0.2)
+    one, two = make_job(jobs, "one", "1-5000", 0.2), make_job(jobs, "two", "1-5000", 0.2)
     told = installed.run(
         ATTACHED
         + """
@@ -250,7 +250,7 @@ tell([said, session.trouble])
 
 def test_the_buttons_of_a_job_in_line_move_it_ahead_let_it_share_and_change_its_end(installed, jobs):
     make = {"frames": "1-4", "share_devices": False}
-    folders = [make_job(jobs, "a", seconds=30.0, **make), make_job(jobs, "b", **make), make_job(jobs, "c", **make)]
+    folders = [make_job(jobs, "a", seconds=600.0, **make), make_job(jobs, "b", **make), make_job(jobs, "c", **make)]
     told = installed.run(
         ATTACHED
         + """
@@ -307,7 +307,7 @@ with dispatcher(sys.argv[1]) as process:
     left = session.shown().snapshot.then_at - time.time()
     ops.stay()
     seen_to(lambda: not session.shown().running)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 tell([left, session.shown().snapshot.then, session.shown().snapshot.then_at, refused(ops.stay)])
 """,
         folder,

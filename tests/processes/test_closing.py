@@ -73,7 +73,10 @@ def test_the_machine_goes_off_after_a_countdown_that_everybody_can_see(
 
 
 @pytest.mark.parametrize("wish", [Wish.STAY, Wish.STOP, Wish.STOP_NOW])
-def test_the_countdown_can_be_cancelled(tmp_path: Path, world: dict[str, Path], wish: Wish) -> None:
+def test_the_countdown_can_be_cancelled(
+    tmp_path: Path, world: dict[str, Path], wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "COUNTDOWN", 60.0)
     seen = run(a_job(tmp_path, Then.SHUT_DOWN), (wish, ""))
     assert calls(world["systemctl"]) == []
     assert (seen[-1].then, seen[-1].then_at, seen[-1].outcome) == ("nothing", 0.0, Outcome.COMPLETE)
@@ -107,13 +110,13 @@ def test_a_job_that_ends_incomplete_ends_by_itself_too(tmp_path: Path, world: di
 
 
 def test_the_machine_stays_on_while_another_job_renders(tmp_path: Path, world: dict[str, Path]) -> None:
-    other = a_job(tmp_path, Then.NOTHING, "other", script={"seconds": 30})
+    other = a_job(tmp_path, Then.NOTHING, "other", script={"seconds": 600})
     with running(other):
-        until(lambda: (s := job.read_snapshot(other)) is not None and s.state == "rendering", 20)
+        until(lambda: (s := job.read_snapshot(other)) is not None and s.state == "rendering")
         folder = a_job(tmp_path, Then.SHUT_DOWN)
         seen = run(folder)
         job.ask(other, Wish.STOP_NOW)
-        until(lambda: not job.is_running(other), 20)
+        until(lambda: not job.is_running(other))
     assert "The machine stays on: the job 'other' is not finished yet." in told(folder)
     assert calls(world["systemctl"]) == []
     assert not any(s.then_at for s in seen)

@@ -21,11 +21,11 @@ def private_state(state_folder: Path) -> None:
     """The list of known kernels lies in the user's state folder: these tests have one of their own."""
 
 
-def job_on_two_cards(root: Path) -> Path:
+def job_on_two_cards(root: Path, **compiles: object) -> Path:
     """Return a job whose first frame takes long, as if kernels were compiled."""
     root.mkdir()
-    compiles = {"at": "render", "do": "sleep", "seconds": 1.0, "times": 1}
-    blend = write_blend(root / "shot.blend", rules=[{**compiles, "frames": [1]}])
+    rule = {"at": "render", "times": 1, "frames": [1], **compiles}
+    blend = write_blend(root / "shot.blend", rules=[rule], renders=str(root / "renders"))
     return make_job(root / "jobs", blend, str(root / "out" / "####.png"), "1-12", devices=CARDS, per_device=1)
 
 
@@ -36,11 +36,12 @@ def rendered(folder: Path) -> list[int]:
 
 
 def test_in_the_first_job_one_worker_goes_first_and_in_the_next_nobody_waits(tmp_path: Path) -> None:
-    first = job_on_two_cards(tmp_path / "one")
+    first = job_on_two_cards(tmp_path / "one", do="sleep", seconds=1.0)
     assert run(first) is Outcome.COMPLETE
     assert rendered(first)[0] == 0
     known = json.loads((host.state_folder() / "kernels.json").read_bytes())["kernels"]
     assert known == ["HIP Some card | 5.0.1 fake"]
-    second = job_on_two_cards(tmp_path / "two")
+    other = tmp_path / "two" / "renders"  # is there when the other worker has rendered a frame
+    second = job_on_two_cards(tmp_path / "two", do="await", path=str(other))
     assert run(second) is Outcome.COMPLETE
     assert rendered(second)[0] != 0

@@ -64,13 +64,17 @@ def test_the_frames_of_a_dispatcher_that_died_for_good_are_rendered_by_the_other
     tmp_path: Path, machine: str
 ) -> None:
     count = 80
-    blend = write_blend(tmp_path / "a.blend", seconds=0.15, renders=str(tmp_path / "renders"))
+    gate = tmp_path / "both are there"
+    together = {"at": "render", "do": "await", "path": str(gate)}
+    blend = write_blend(tmp_path / "a.blend", seconds=0.15, renders=str(tmp_path / "renders"), rules=[together])
     output = tmp_path / "out"
     one, two = (engine.make_job(tmp_path / name, blend, str(output / "####"), f"1-{count}") for name in ("one", "two"))
     with engine.running(one, machine=machine) as first, engine.running(two) as second:
-        until(lambda: len(engine.commits(one)) >= 15 and len(engine.commits(two)) >= 5, 60, "both at work")
+        until(lambda: len(list(tmp_path.glob(f"{gate.name}-*"))) == 4, 120, "each of the workers in a frame")
+        gate.touch()
+        until(lambda: len(engine.commits(one)) >= 15 and len(engine.commits(two)) >= 5, 120, "both at work")
         first.kill()
-        assert second.wait(120) == 0, (two / "dispatcher.log").read_text()
+        assert second.wait(240) == 0, (two / "dispatcher.log").read_text()
     campaign.assert_all_whole(finals(output, count))
     assert len(list(output.iterdir())) == count
     assert engine.leftovers(output) == []
@@ -105,15 +109,18 @@ def test_resume_renders_a_picture_that_somebody_removed_or_cut_meanwhile(tmp_pat
 
 
 def test_stop_now_in_the_middle_leaves_whole_pictures_only_and_resume_goes_on(tmp_path: Path) -> None:
-    blend = write_blend(tmp_path / "a.blend", seconds=0.2, renders=str(tmp_path / "renders"))
+    gate = tmp_path / "go"
+    held = {"at": "render", "do": "await", "path": str(gate), "frames": list(range(21, 41))}
+    blend = write_blend(tmp_path / "a.blend", seconds=0.05, renders=str(tmp_path / "renders"), rules=[held])
     output = tmp_path / "out"
     folder = engine.make_job(tmp_path / "jobs", blend, str(output / "####"), "1-40")
     with engine.running(folder) as dispatcher:
-        until(lambda: len(engine.commits(folder)) >= 8, 30)
+        until(lambda: len(engine.commits(folder)) >= 8)
         job.ask(folder, job.Wish.STOP_NOW)
-        assert dispatcher.wait(30) == 3
+        assert dispatcher.wait(120) == 3
     assert engine.leftovers(output) == []
     assert len(list(output.iterdir())) == len(engine.commits(folder)) < 40
+    gate.touch()
     assert engine.run(folder) is Outcome.COMPLETE
     assert max(engine.commits(folder).values()) == 1
     campaign.assert_all_whole(finals(output, 40))

@@ -24,8 +24,8 @@ from dispatch import job
 from dispatch.model import Outcome
 
 COUNT = 12
-HASTY = dataclasses.replace(SHORT, start=3.0, load=2.0, first=1.0, task=0.5, leave=0.5)
-"""A hang is seen within a second."""
+HASTY = dataclasses.replace(SHORT, start=10.0, load=6.0, first=3.0, task=3.0, leave=1.0, deaths=100)
+"""A hang is seen within seconds. A healthy child of a busy machine may be taken for one, and is tried again (`run`)."""
 
 ONCE = {"times": 1}
 
@@ -35,6 +35,7 @@ def run(tmp_path: Path, rules: list[dict[str, Any]], **changes: Any) -> tuple[Ou
     blend = write_blend(tmp_path / "a.blend", renders=str(tmp_path / "renders"), seconds=0.01)
     counts = tmp_path / "counts"
     # In the environment, since a child knows no scene at its start.
+    changes = {"retries": 100 if changes.get("limits") == HASTY else 3, **changes}
     environment = {"FAKE_CHILD": json.dumps({"rules": rules, "counts": str(counts)})}
     output = str(tmp_path / "out" / "####")
     folder = engine.make_job(tmp_path / "jobs", blend, output, f"1-{COUNT}", environment=environment, **changes)
@@ -218,8 +219,8 @@ def test_stop_now_ends_children_that_hear_nothing(tmp_path: Path) -> None:
     blend = write_blend(tmp_path / "a.blend", rules=rules, seconds=0.02)
     folder = engine.make_job(tmp_path / "jobs", blend, str(tmp_path / "out" / "####"), f"1-{COUNT}")
     with engine.running(folder) as dispatcher:
-        until(lambda: len(engine.commits(folder)) >= 3, 30)
+        until(lambda: len(engine.commits(folder)) >= 3)
         job.ask(folder, job.Wish.STOP_NOW)
-        assert dispatcher.wait(30) == 3
+        assert dispatcher.wait(120) == 3
         assert not campaign.orphans(engine.FAKE_ENTRY, folder)
     assert engine.leftovers(tmp_path / "out") == []

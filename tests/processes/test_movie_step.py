@@ -67,7 +67,7 @@ def test_frames_with_gaps_are_said(tmp_path: Path) -> None:
 def test_a_movie_that_fails_leaves_the_job_incomplete_and_resume_makes_it_alone(
     tmp_path: Path, rule: dict[str, Any], words: str
 ) -> None:
-    limits = dataclasses.replace(SHORT, first=-39.0)  # with ten seconds for each of the four frames: one second
+    limits = dataclasses.replace(SHORT, first=-35.0)  # with ten seconds for each of the four frames: five seconds
     folder = make_job(tmp_path, {**rule, "times": 1}, limits=limits if rule["do"] == "hang" else SHORT)
     outcome, seen = run(folder)
     assert outcome is Outcome.INCOMPLETE
@@ -85,7 +85,7 @@ def test_a_movie_that_fails_leaves_the_job_incomplete_and_resume_makes_it_alone(
 def test_a_dispatcher_that_is_killed_while_the_movie_is_written_makes_it_again(tmp_path: Path) -> None:
     folder = make_job(tmp_path, {"at": "movie", "do": "hang", "times": 1})
     with engine.running(folder):
-        until(lambda: list((tmp_path / "films").rglob("movie/*.mp4")), 30, "the half movie")
+        until(lambda: list((tmp_path / "films").rglob("movie/*.mp4")), 60, "the half movie")
     assert not (tmp_path / "films" / "a.mp4").exists()
     assert run(folder)[0] is Outcome.COMPLETE
     assert movie(tmp_path)["frames"] == [1, 4]
@@ -95,10 +95,10 @@ def test_a_dispatcher_that_is_killed_while_the_movie_is_written_makes_it_again(t
 def test_a_stop_ends_the_making_and_resume_goes_on_with_it(tmp_path: Path) -> None:
     folder = make_job(tmp_path, {"at": "movie", "do": "hang", "times": 1})
     with engine.running(folder) as process:
-        until(lambda: list((tmp_path / "films").rglob("movie/*.mp4")), 30, "the half movie")
-        until(lambda: (shown := job.read_snapshot(folder)) and shown.state == "writing movie", 10, "the state")
+        until(lambda: list((tmp_path / "films").rglob("movie/*.mp4")), 60, "the half movie")
+        until(lambda: (shown := job.read_snapshot(folder)) and shown.state == "writing movie", 60, "the state")
         job.ask(folder, Wish.STOP)
-        assert process.wait(30) == 3
+        assert process.wait(120) == 3
     assert list((tmp_path / "films").iterdir()) == []
     assert run(folder)[0] is Outcome.COMPLETE
     assert movie(tmp_path)["frames"] == [1, 4]

@@ -24,7 +24,7 @@ CARDS = tuple(Device(f"FAKE_{n}", "Fake", Backend.OPTIX, f"0000:0{n}:00") for n 
 def report(folder: Path, *words: str) -> str:
     """Run the command as a user would and return the page."""
     argv = [sys.executable, "-m", "dispatch", "report", str(folder), *words]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     return Path(done.stdout.strip()).read_text(encoding="utf-8")
 
@@ -35,14 +35,18 @@ def drawn(page: str) -> Any:
 
 
 def test_the_report_of_a_job_on_four_cards_while_it_runs_and_after(tmp_path: Path) -> None:
-    blend = write_blend(tmp_path / "shot.blend", seconds=0.4, devices=[[c.id, c.name, "OPTIX"] for c in CARDS])
+    gate = tmp_path / "go"
+    held = {"at": "render", "do": "await", "path": str(gate), "frames": list(range(61, 121))}
+    devices = [[c.id, c.name, "OPTIX"] for c in CARDS]
+    blend = write_blend(tmp_path / "shot.blend", seconds=0.4, devices=devices, rules=[held])
     output = str(tmp_path / "out" / "####")
     folder = make_job(tmp_path / "jobs", blend, output, "1-120", 2, devices=CARDS)
     kept = folder / recorder.NAME
     with running(folder) as process:
         until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 0, 60, "the first look at the machine")
         assert "Not ended when this was written." in report(folder, "-o", str(tmp_path / "early.html"))
-        process.wait(60)
+        gate.touch()
+        process.wait(240)
     assert process.returncode == 0
     page = report(folder)
     figures = drawn(page)

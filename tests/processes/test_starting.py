@@ -58,8 +58,8 @@ def extension(tmp_path: Path) -> Path:
     return root
 
 
-def a_job(place: Path, frames: str = "1-6", seconds: float = 0.2) -> Path:
-    blend = write_blend(place / "shot.blend", seconds=seconds)
+def a_job(place: Path, frames: str = "1-6", seconds: float = 0.2, **script: object) -> Path:
+    blend = write_blend(place / "shot.blend", seconds=seconds, **script)
     return make_job(place / "jobs", blend, str(place / "out" / "####"), frames)
 
 
@@ -88,8 +88,8 @@ def test_a_job_outlives_the_program_that_started_it_and_the_extension(tmp_path: 
     process.send_signal(signal.SIGKILL)
     process.communicate()
     shutil.rmtree(extension)
-    until(lambda: shown(folder).outcome, 30)
-    until(lambda: not job.is_running(folder), 10)
+    until(lambda: shown(folder).outcome)
+    until(lambda: not job.is_running(folder))
     assert shown(folder).outcome is Outcome.COMPLETE
     assert len(list((tmp_path / "out").iterdir())) == 6
     assert not (folder / "engine").exists(), "a complete job keeps no engine"
@@ -106,11 +106,11 @@ def test_the_dispatcher_is_a_session_of_its_own_without_our_files_and_no_child(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "shadow"))
     (tmp_path / "shadow").mkdir()
     (tmp_path / "shadow" / "json.py").write_text("raise SystemExit('shadowed')", encoding="utf-8")
-    folder = a_job(tmp_path, seconds=30)
+    folder = a_job(tmp_path, seconds=600)
     with (tmp_path / "ours").open("w") as ours:
         os.set_inheritable(ours.fileno(), True)
         starting.start(folder, PYTHON, [])
-    until(lambda: shown(folder).pid, 20)
+    until(lambda: shown(folder).pid)
     process = psutil.Process(shown(folder).pid)
     assert os.getsid(process.pid) == process.pid
     assert "MGD_CHILD" not in process.environ()
@@ -120,25 +120,30 @@ def test_the_dispatcher_is_a_session_of_its_own_without_our_files_and_no_child(
     with pytest.raises(DispatchError, match="is running already"):
         starting.start(folder, PYTHON, [])
     job.ask(folder, Wish.STOP_NOW)
-    until(lambda: not job.is_running(folder), 20)
+    until(lambda: not job.is_running(folder))
 
 
 def test_a_wish_that_nobody_heard_does_not_stop_the_next_run(tmp_path: Path, extension: Path) -> None:
     folder = a_job(tmp_path, "1-2", 0.0)
     job.ask(folder, Wish.STOP_NOW)  # its first dispatcher never came
     process = start(extension, folder)
-    until(lambda: shown(folder).outcome, 30)
+    until(lambda: shown(folder).outcome)
     assert shown(folder).outcome is Outcome.COMPLETE
     end(process)
 
 
 def test_a_stopped_job_is_resumed_from_a_fresh_copy_and_is_shown_again(tmp_path: Path, extension: Path) -> None:
-    folder = a_job(tmp_path, "1-8", 0.3)
+    gate = tmp_path / "go"
+    held = {"at": "render", "do": "await", "path": str(gate), "frames": list(range(3, 13))}
+    folder = a_job(tmp_path, "1-12", 0.05, rules=[held])
     first = start(extension, folder)
-    until(lambda: shown(folder).done >= 2, 20)
+    until(lambda: shown(folder).done >= 2)
     job.ask(folder, Wish.STOP)
-    until(lambda: not job.is_running(folder) and shown(folder).outcome is Outcome.STOPPED, 20)
+    until(lambda: shown(folder).state == "stopping")
+    gate.touch()
+    until(lambda: not job.is_running(folder) and shown(folder).outcome is Outcome.STOPPED)
     end(first)
+    gate.unlink()
     job.dismiss(folder)
     (folder / "engine" / "child" / "of_yesterday.py").touch()
     eyes = Watch(folder.parent, package=PACKAGE, interpreters=[], sites=[], blender="")
@@ -151,10 +156,11 @@ def test_a_stopped_job_is_resumed_from_a_fresh_copy_and_is_shown_again(tmp_path:
         until(lambda: eyes.seen.jobs[0].state in ("starting", "rendering"))
         assert not eyes.seen.jobs[0].dismissed
         assert not (folder / "engine" / "child" / "of_yesterday.py").exists()
-        until(lambda: eyes.seen.jobs[0].state == "ended", 30)
+        gate.touch()
+        until(lambda: eyes.seen.jobs[0].state == "ended")
         assert eyes.seen.jobs[0].snapshot is not None
-        assert eyes.seen.jobs[0].snapshot.done == 8
-        until(lambda: not job.is_running(folder), 10)
+        assert eyes.seen.jobs[0].snapshot.done == 12
+        until(lambda: not job.is_running(folder))
         end(second)
     finally:
         eyes.stop()
@@ -172,9 +178,9 @@ def test_of_two_that_resume_at_once_one_renders(tmp_path: Path, extension: Path)
     ]
     (extension / "go").touch()
     for process in both:
-        process.communicate(timeout=30)
-    until(lambda: shown(folder).outcome is Outcome.COMPLETE, 30)
-    until(lambda: not job.is_running(folder), 10)
+        process.communicate(timeout=240)
+    until(lambda: shown(folder).outcome is Outcome.COMPLETE)
+    until(lambda: not job.is_running(folder))
     opened = (folder / "journal.jsonl").read_text().count('"opened"')
     assert opened == 1
 

@@ -124,17 +124,19 @@ def test_checks_that_go_wrong_harm_nobody_and_end(tmp_path, rule):
 
 
 def test_a_dispatcher_killed_while_frames_are_rendered_again_goes_on_with_exactly_those(tmp_path):
-    folder = make_job(tmp_path, DIFFERS)
+    gate = tmp_path / "go"
+    later_ones = {"frames": list(range(2, FRAMES, 2)), "workers": list(range(3, 100))}
+    folder = make_job(tmp_path, DIFFERS, {"at": "render", "do": "await", "path": str(gate), **later_ones})
     with engine.running(folder) as process:
-        until(lambda: of(folder, "again"), 60, "frames to render again")
-        most = len(of(folder, "committed")) + 5
-        until(lambda: len(of(folder, "committed")) >= most, 30, "some of them")
+        until(lambda: of(folder, "again"), 120, "frames to render again")
+        until(lambda: history.read(folder / "journal.jsonl").renewed, 120, "some of them")
         process.kill()
         process.wait(30)
     past = history.read(folder / "journal.jsonl")
     assert past.again
     assert past.renewed
     assert past.persistent_data_off
+    gate.touch()
     assert engine.run(folder) is Outcome.COMPLETE
     later = engine.records(folder)
     resumed = max(i for i, record in enumerate(later) if record["what"] == "opened")
@@ -146,13 +148,15 @@ def test_a_dispatcher_killed_while_frames_are_rendered_again_goes_on_with_exactl
 
 
 def test_what_a_check_leaves_when_everybody_is_killed_in_it_goes_with_the_next_run(tmp_path):
-    folder = make_job(tmp_path, {"at": "check", "do": "hang", "times": 1}, overwrite=True)
+    gate = tmp_path / "go"
+    folder = make_job(tmp_path, {"at": "check", "do": "await", "path": str(gate)}, overwrite=True)
     temp = tmp_path / "out" / ".mgd" / "temp"
     with engine.running(folder) as process:
-        until(lambda: list(temp.rglob("picture")), 60, "a check")
+        until(lambda: list(temp.rglob("picture")), 120, "a check")
         process.kill()
         process.wait(30)
     assert list(temp.rglob("picture"))
+    gate.touch()
     assert engine.run(folder) is Outcome.COMPLETE
     assert engine.leftovers(tmp_path / "out") == []
     assert max(engine.commits(folder).values()) == 1
@@ -162,7 +166,7 @@ def test_what_a_check_leaves_when_everybody_is_killed_in_it_goes_with_the_next_r
 def test_whoever_is_killed_while_frames_are_rendered_again_no_frame_is_broken_missing_or_left_wrong(
     tmp_path, overwrite
 ):
-    folder = make_job(tmp_path, DIFFERS, workers=3, overwrite=overwrite)
+    folder = make_job(tmp_path, DIFFERS, seconds=0.3, workers=3, overwrite=overwrite)
     results = campaign.kill_at_random(
         folder, engine.FAKE_ENTRY, FRAMES, workers_killed=8, dispatchers_killed=4, seed=5, longest=1.0
     )
@@ -179,7 +183,7 @@ def test_whoever_is_killed_while_frames_are_rendered_again_no_frame_is_broken_mi
 def test_a_stop_does_not_wait_for_a_check(tmp_path):
     folder = make_job(tmp_path, {"at": "check", "do": "hang"})
     with engine.running(folder) as process:
-        until(lambda: of(folder, "check"), 60, "a check")
+        until(lambda: of(folder, "check"), 120, "a check")
         job.ask(folder, job.Wish.STOP)
-        assert process.wait(30) == 3
+        assert process.wait(120) == 3
     assert engine.leftovers(tmp_path / "out") == []

@@ -33,7 +33,7 @@ def shown(folder: Path) -> Snapshot:
 
 def waits(folder: Path, behind: str, ahead: int) -> None:
     """Wait until the job says that it waits there."""
-    until(lambda: (shown(folder).behind, shown(folder).ahead) == (behind, ahead), 20, f"behind {behind}, {ahead} ahead")
+    until(lambda: (shown(folder).behind, shown(folder).ahead) == (behind, ahead), 60, f"behind {behind}, {ahead} ahead")
 
 
 def start(stack: ExitStack, folder: Path) -> None:
@@ -41,10 +41,10 @@ def start(stack: ExitStack, folder: Path) -> None:
 
 
 def test_a_line_of_jobs_can_be_reordered_and_ends_by_itself(tmp_path: Path) -> None:
-    holder, second, third = (a_job(tmp_path, *what) for what in (("a", 30.0), ("b",), ("c",)))
+    holder, second, third = (a_job(tmp_path, *what) for what in (("a", 600.0), ("b",), ("c",)))
     with ExitStack() as stack:
         start(stack, holder)
-        until(lambda: shown(holder).state == "rendering", 20)
+        until(lambda: shown(holder).state == "rendering")
         start(stack, second)
         waits(second, "a", 0)
         start(stack, third)
@@ -57,8 +57,8 @@ def test_a_line_of_jobs_can_be_reordered_and_ends_by_itself(tmp_path: Path) -> N
         assert told(third).count("Moved one place ahead in line.") == 1
         job.ask(third, Wish.AHEAD)  # the first one already: no news
         job.ask(holder, Wish.STOP_NOW)
-        until(lambda: shown(third).outcome is Outcome.COMPLETE, 30)
-        until(lambda: shown(second).outcome is Outcome.COMPLETE, 30)
+        until(lambda: shown(third).outcome is Outcome.COMPLETE)
+        until(lambda: shown(second).outcome is Outcome.COMPLETE)
         assert (shown(second).behind, shown(second).behind_job, shown(second).ahead) == ("", "", 0)
         first = (tmp_path / "b" / "0001.png").stat().st_mtime_ns
         assert (tmp_path / "c" / "0004.png").stat().st_mtime_ns < first
@@ -66,31 +66,31 @@ def test_a_line_of_jobs_can_be_reordered_and_ends_by_itself(tmp_path: Path) -> N
 
 
 def test_a_job_that_waits_can_share_the_card_on_purpose(tmp_path: Path) -> None:
-    holder, second = a_job(tmp_path, "a", 30.0), a_job(tmp_path, "b")
+    holder, second = a_job(tmp_path, "a", 600.0), a_job(tmp_path, "b")
     with ExitStack() as stack:
         start(stack, holder)
-        until(lambda: shown(holder).state == "rendering", 20)
+        until(lambda: shown(holder).state == "rendering")
         start(stack, second)
         waits(second, "a", 0)
         job.ask(second, Wish.SHARE)
-        until(lambda: shown(second).outcome is Outcome.COMPLETE, 30)
+        until(lambda: shown(second).outcome is Outcome.COMPLETE)
         assert shown(holder).state == "rendering"
         assert "Shares its devices with the job 'a'" in told(second)
         job.ask(holder, Wish.STOP_NOW)
-        until(lambda: not job.is_running(holder), 20)
+        until(lambda: not job.is_running(holder))
 
 
 def test_a_job_that_is_stopped_while_it_waits_can_be_resumed(tmp_path: Path) -> None:
-    holder, second = a_job(tmp_path, "a", 30.0), a_job(tmp_path, "b")
+    holder, second = a_job(tmp_path, "a", 600.0), a_job(tmp_path, "b")
     with ExitStack() as stack:
         start(stack, holder)
-        until(lambda: shown(holder).state == "rendering", 20)
+        until(lambda: shown(holder).state == "rendering")
         start(stack, second)
         waits(second, "a", 0)
         job.ask(second, Wish.STOP)
-        until(lambda: not job.is_running(second) and shown(second).outcome, 20)
+        until(lambda: not job.is_running(second) and shown(second).outcome)
         assert (shown(second).outcome, shown(second).done) == (Outcome.STOPPED, 0)
         job.ask(holder, Wish.STOP_NOW)
-        until(lambda: not job.is_running(holder), 20)
+        until(lambda: not job.is_running(holder))
         start(stack, second)
-        until(lambda: shown(second).outcome is Outcome.COMPLETE, 30)
+        until(lambda: shown(second).outcome is Outcome.COMPLETE)

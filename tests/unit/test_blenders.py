@@ -161,7 +161,7 @@ def test_a_garbled_answer_is_no_answer(tmp_path: Path) -> None:
 
 
 def test_a_program_that_hangs_is_killed_with_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blenders, "PROBE_SECONDS", 4.0)
+    monkeypatch.setattr(blenders, "PROBE_SECONDS", 10.0)
     note = tmp_path / "pid"
     text = (
         "import pathlib, subprocess, sys, time\n"
@@ -169,10 +169,10 @@ def test_a_program_that_hangs_is_killed_with_what_it_started(tmp_path: Path, mon
         f"pathlib.Path({str(note)!r}).write_text(str(p.pid))\ntime.sleep(600)\n"
     )
     path = program(tmp_path / "hangs", text)
-    with pytest.raises(DispatchError, match="gave no answer within 4 s"):
+    with pytest.raises(DispatchError, match="gave no answer within 10 s"):
         find(str(path), {})
     pid = int(note.read_text())
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "its child still lives"
         os.sched_yield()
@@ -191,11 +191,11 @@ def test_an_answer_counts_although_a_process_left_behind_holds_the_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blenders, "_DRAIN_SECONDS", 0.5)
-    helper = "import os, subprocess, sys\np = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(8)'])\n"
+    helper = "import os, subprocess, sys\np = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(15)'])\n"
     path = program(tmp_path / "leaves", helper + FAKE_APPLICATION.format(version=[5, 0, 1]))
     started = time.monotonic()
     assert find(str(path), {}).version == (5, 0, 1)
-    assert time.monotonic() - started < 8.0
+    assert time.monotonic() - started < 15.0
 
 
 def test_probes_run_side_by_side(tmp_path: Path, python_with_bpy: Path) -> None:

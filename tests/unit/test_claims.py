@@ -694,7 +694,7 @@ def test_a_dead_owner_is_buried_by_exactly_one(out: Path) -> None:
         owners.leave(out, me.id)
 
     assert run_all([bury] * 6) == [0] * 6
-    assert [one for _ in range(6) for one in found.get(timeout=10)] == [dead.id]
+    assert [one for _ in range(6) for one in found.get(timeout=60)] == [dead.id]
     found.close()
     found.join_thread()
     assert list(out.iterdir()) == []

@@ -116,7 +116,7 @@ def test_killing_a_tree_ends_children_in_the_group_and_outside_of_it() -> None:
         children = [int(word) for word in said(process).split()]
         starts = [host.process_start_time(pid) for pid in children]
         assert host.kill_tree(process.pid, host.process_start_time(process.pid), wait=10.0) == []
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
         for pid, start in zip(children, starts, strict=True):
             assert not host.is_alive(pid, start)
 
@@ -220,7 +220,7 @@ def test_a_child_whose_dispatcher_died_before_it_could_say_so_ends_at_once() -> 
         mark = f"{dispatcher.pid} {host.process_start_time(dispatcher.pid)} {host.pid_namespace()}"
         dispatcher.wait()
     with running(CHILD_OF_OURS, env={**os.environ, linux.PARENT: mark}) as child:
-        assert child.wait(20) == linux.ORPHANED
+        assert child.wait(60) == linux.ORPHANED
 
 
 def test_a_child_that_was_started_through_a_script_lives(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_watch_sees_measurements_only_where_it_was_told_of_their_place(tmp_pat
     )
     watch.start()
     try:
-        until(lambda: watch.seen.jobs, 20, "the first look")
+        until(lambda: watch.seen.jobs, 60, "the first look")
         assert len(watch.seen.measurements) == wanted
     finally:
         watch.stop()

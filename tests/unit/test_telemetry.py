@@ -110,7 +110,7 @@ def busy() -> Iterator[subprocess.Popen[bytes]]:
         yield process
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_cards_are_known_by_pci_and_split_ones_have_no_uuid(driver: FakeDriver) -> None:
@@ -164,7 +164,7 @@ def test_a_process_that_is_gone_is_none(busy: subprocess.Popen[bytes]) -> None:
     telemetry.sample({0: busy.pid})
     assert busy.stdin is not None
     busy.stdin.close()
-    busy.wait(10)
+    busy.wait(60)
     assert telemetry.sample({0: busy.pid}).workers == {0: ProcessSample()}
 
 

@@ -82,5 +82,5 @@ def test_a_child_for_which_there_are_no_threads_left_is_an_os_error_and_leaves_n
     with pytest.raises(OSError, match="thread"):
         Child(1, argv, env={}, log=tmp_path / "1.log", inbox=queue.Queue())
     for thread in begun:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()

@@ -67,7 +67,7 @@ def watching(root: Path, package: Path = Path(), interpreters: tuple[Interpreter
     finally:
         began = time.monotonic()
         eyes.stop()
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 60.0
 
 
 def a_job(place: Path, name: str = "shot") -> Path:
@@ -85,7 +85,7 @@ def state(eyes: Watch) -> str:
 
 def sees(eyes: Watch, wanted: str) -> None:
     eyes.refresh()
-    until(lambda: state(eyes) == wanted, 5.0, wanted)
+    until(lambda: state(eyes) == wanted, 60.0, wanted)
 
 
 # --- jobs
@@ -349,7 +349,7 @@ def test_where_no_interpreter_works_it_is_said_and_looking_again_tries_all(
         assert eyes.interpreter is None
         assert not eyes.seen.looking
         hangs.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
-        monkeypatch.setattr(probe, "TRIAL", 20.0)
+        monkeypatch.setattr(probe, "TRIAL", 120.0)
         eyes.find_devices()
         until(lambda: eyes.seen.devices)
     with watching(tmp_path / "jobs", package, ()) as eyes:
