@@ -7,12 +7,13 @@ Owns the comparison of journal and output folder; changes nothing.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import frames, history, pictures, wording
 from .history import History
-from .model import Job
+from .model import Job, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
         look_into: Compare by content, not only by size.
         elsewhere: Frames that somebody else has claimed, for the sentence.
     """
-    past = history.read(folder / "journal.jsonl")
     numbers = frames.arrange(frames.parse(job.frames), job.order)
+    past = history.read(folder / "journal.jsonl", len(numbers), job.id)
     ours, theirs = _sort(past, look_into=look_into, shared=not job.overwrite)
     good = ours | theirs
     usual = Counter(len(made) for made in past.in_place.values()).most_common(1)
@@ -70,6 +71,20 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
             missing=len(missing),
         ),
     )
+
+
+def outcome_of(found: Audit, ended: Outcome, tell: Callable[[str, str], None]) -> Outcome:
+    """Return the outcome of a job that ``ended`` so, by its files: somebody may have removed or broken some of them.
+
+    ``tell(level, text)`` says which.
+    """
+    if found.missing:
+        which = wording.names(frames.words(found.missing).split(","))
+        one = len(found.missing) == 1
+        said = f"Frame {which} was" if one else f"Frames {which} were"
+        does = f"Resume renders {'it' if one else 'them'} again"
+        tell("warning", f"{said} in place, but files are gone or broken now: {does}.")
+    return Outcome.INCOMPLETE if ended is Outcome.COMPLETE and found.complete < found.total else ended
 
 
 def _sort(past: History, *, look_into: bool, shared: bool) -> tuple[set[int], set[int]]:

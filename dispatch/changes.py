@@ -7,30 +7,38 @@ or cache is said once for each file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from .model import Job
+from .reach import Reach
 
 
 class Changes:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, tell: Callable[[str, str], None]) -> None:
+        """``tell(level, text)`` says a sentence to the artist."""
         self._job = job
+        self._tell = tell
         self._told: set[str] = set()
+        self._reach = Reach("changes")
 
     def blend_changed(self) -> str:
         """Return a sentence where the job's .blend is not what it was, else nothing."""
         job = self._job
-        if not job.blend_mtime_ns or _same(job.blend, job.blend_size, job.blend_mtime_ns):
+        if not job.blend_mtime_ns:
             return ""
+        if self._reach.do(lambda: _same(job.blend, job.blend_size, job.blend_mtime_ns), True):
+            return ""  # a file that its server keeps to itself did not change: the child that loads it will tell
         return f"{job.blend} changed since the job was made: render it as a new job"
 
-    def others_changed(self) -> Iterator[str]:
-        """Yield a sentence for each other file that changed and was not named yet."""
-        for path, size, mtime_ns in self._job.external:
-            if path not in self._told and not _same(path, size, mtime_ns):
-                self._told.add(path)
-                yield f"{path} changed while the job runs: later frames may look different from earlier ones"
+    def tell_others(self) -> None:
+        """Name each other file that changed and was not named yet."""
+        known = [each for each in self._job.external if each[0] not in self._told]
+        unseen: list[str] = []
+        for path in self._reach.do(lambda: [each[0] for each in known if not _same(*each)], unseen):
+            self._told.add(path)
+            words = f"{path} changed while the job ran: later frames may look different from earlier ones"
+            self._tell("warning", words)
 
 
 def _same(path: str, size: int, mtime_ns: int) -> bool:

@@ -11,12 +11,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import types
 import typing
 from enum import Enum
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_BRIEF = 60
+"""Letters of somebody else's data that are repeated in a sentence."""
 
 
 class CodecError(ValueError):
@@ -59,12 +63,12 @@ def _convert(kind: Any, data: object, where: str) -> object:
         if not isinstance(data, dict):
             raise CodecError(f"{where}: expected an object")
         value = typing.get_args(kind)[1]
-        return {str(k): _convert(value, v, f"{where}.{k}") for k, v in data.items()}
+        return {str(k): _convert(value, v, f"{where}.{str(k)[:_BRIEF]}") for k, v in data.items()}
     if isinstance(kind, type) and issubclass(kind, Enum):
         try:
             return kind(data)
         except ValueError:
-            raise CodecError(f"{where}: {data!r} is no {kind.__name__}") from None
+            raise CodecError(f"{where}: {repr(data)[:_BRIEF]} is no {kind.__name__}") from None
     return _scalar(kind, data, where)
 
 
@@ -76,7 +80,8 @@ def _dataclass(kind: type, data: object, where: str) -> object:
         if name in data:
             value = data[name]
             # The exact type fits as it is: most of a snapshot, which is read four times a second.
-            values[name] = value if type(value) is hint else _convert(hint, value, f"{where}.{name}")
+            fits = type(value) is hint and (hint is not float or math.isfinite(value))
+            values[name] = value if fits else _convert(hint, value, f"{where}.{name}")
         elif required:
             raise CodecError(f"{where}.{name} is missing")
     return kind(**values)
@@ -101,10 +106,21 @@ def _tuple(inner: tuple[Any, ...], data: object, where: str) -> tuple[object, ..
 
 
 def _scalar(kind: Any, data: object, where: str) -> object:
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+    if kind is float and isinstance(data, (int, float)) and not isinstance(data, bool):
+        return _finite(data, where)
     if kind in (int, float) and isinstance(data, bool):
         raise CodecError(f"{where}: expected a number")
     if not isinstance(data, kind):
         raise CodecError(f"{where}: expected {kind.__name__}, not {type(data).__name__}")
     return data
+
+
+def _finite(data: float, where: str) -> float:
+    """JSON of Python's own knows NaN and Infinity, and whole numbers that no float can hold: no clock survives those."""
+    try:
+        number = float(data)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise CodecError(f"{where}: expected a number")
+    return number

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import host, preflight
 from .protocol import Rendered
+from .reach import Reach
 
 EVERY = 100
 """Frames between two looks."""
@@ -19,6 +20,7 @@ class Disk:
     def __init__(self) -> None:
         self._seen = 0
         self._told = False
+        self._reach = Reach("the output folder")
 
     def look(self, report: Rendered, frames_left: int) -> str:
         """Return a sentence where what is left would not fit, once."""
@@ -26,8 +28,9 @@ class Disk:
         if self._told or not report.pictures or self._seen % EVERY != 1:
             return ""
         try:
-            free = host.free_space(Path(report.pictures[-1].path).parent)
-        except OSError:
+            place = Path(report.pictures[-1].path).parent
+            free = self._reach.do(lambda: host.free_space(place), 1 << 62)
+        except (OSError, ValueError):  # a name that no file system knows
             return ""
         words = preflight.disk_words(sum(p.size for p in report.pictures), frames_left, free)
         self._told = bool(words)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
-from . import report
+from . import report, wording
 from .findings import Finding, Level
 from .model import EXIT_STATUS, SCHEMA
 from .snapshot import Message, Snapshot
@@ -57,8 +57,10 @@ class Stream:
     def line(self, text: str) -> None:
         if not self._open:
             return
+        # Names and errors stand in it, which must not move the cursor; JSON has none of what is cleaned away.
+        lines = (wording.clean(line, len(line)) for line in text.split("\n"))
         try:
-            self._out.write(text + "\n")
+            self._out.write("\n".join(lines) + "\n")
             self._out.flush()
         except (OSError, ValueError):
             self._open = False

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from . import wording
+
 Figure = dict[str, Any]
 """What plotly draws: ``data`` and ``layout``; or a part of it."""
 
@@ -55,4 +57,5 @@ def layout(unit: Scale | None, height: int, span: float = 0.0) -> Figure:
 
 
 def short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """Return words from outside as they fit into a figure."""
+    return wording.clean(text, most)

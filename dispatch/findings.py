@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from . import wording
+
 
 class Level(StrEnum):
     """How much a finding matters."""
@@ -81,6 +83,7 @@ def refused(found: Iterable[Finding]) -> bool:
 
 def in_panel(sentence: str) -> str:
     """Return the sentence of an error with an advice that helps inside Blender, where it advises an option."""
+    sentence = wording.clean(sentence)  # also for the header and the console, where Blender reports it
     fact, colon, advice = sentence.rpartition(": ")
     named = max(_IN_PANEL, key=advice.rfind)
     return f"{fact}: {_IN_PANEL[named]}." if colon and named in advice else sentence

@@ -6,7 +6,7 @@ Owns that look, and for how long the folder may be away.
 
 from __future__ import annotations
 
-import os
+import stat
 import time
 from pathlib import Path
 
@@ -23,15 +23,28 @@ class FolderThere:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen = time.monotonic()
+        self._same = _identity(folder)
 
     def mind(self, now: float) -> None:
         """Look.
 
         Raises:
-            DispatchError: the folder has been gone for too long.
+            DispatchError: the folder has been gone for too long, or another one is in its place.
         """
-        # No method of Path: some raise where a server answers with an error.
-        if os.path.isdir(self._folder):  # noqa: PTH112
+        found = _identity(self._folder)
+        if found == self._same and found is not None:
             self._seen = now
-        elif now - self._seen > (FOLDER_GONE if os.path.isdir(self._folder.parent) else DISK_GONE):  # noqa: PTH112
-            raise DispatchError(f"The folder of job {self._folder.name} was removed, which ends the job.")
+        elif now - self._seen > (FOLDER_GONE if _identity(self._folder.parent) else DISK_GONE):
+            raise DispatchError(
+                f"The folder of job {self._folder.name} was removed or moved, which ends the job: put it back where it "
+                "was and resume."
+            )
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what a folder keeps when it is moved; None: it is not there, or its server answers with an error."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from . import journal, pictures
-from .codec import CodecError, from_plain
-from .model import Picture
+from .codec import from_plain
+from .frames import MOST_FRAMES
+from .model import DispatchError, Picture
 
 LOOKED_INTO = 64
 """Pictures put in place last that are compared by content, not only by size: a power cut may have taken those."""
@@ -53,19 +54,34 @@ class History:
     """Tasks that were rendered again because of that."""
     persistent_data_off: bool = False
     """It was found to render wrong pictures."""
+    job: str = ""
+    """Whose journal it must be; empty: anybody's."""
+    tasks: int = MOST_FRAMES
+    """How many the job has; a damaged record may name others, and counts for none."""
     movie: tuple[str, int] | None = None
     """Path and size of the movie that was made of the pictures in place."""
     _run: dict[int, tuple[int, Pictures]] = field(default_factory=dict)
     _workers: dict[int, tuple[int, float]] = field(default_factory=dict)
 
 
-def read(path: Path) -> History:
-    """Read a job's journal; damaged records are passed over."""
-    history = History()
+class AnotherJobs(DispatchError):
+    """The journal was written for another job."""
+
+
+def read(path: Path, tasks: int = MOST_FRAMES, job: str = "") -> History:
+    """Read the journal of a job of so many tasks; damaged records are passed over.
+
+    Args:
+        job: The job's id, where somebody might have put another one's journal in its place.
+
+    Raises:
+        AnotherJobs: it is another job's: what that one has in place says nothing about this one.
+    """
+    history = History(tasks=tasks, job=job)
     for record in journal.read(path):
         try:
             _take(history, record)
-        except (KeyError, TypeError, ValueError, CodecError):
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             continue
     return history
 
@@ -73,12 +89,7 @@ def read(path: Path) -> History:
 def _take(history: History, record: dict[str, Any]) -> None:
     match record["what"]:
         case "opened":
-            history.owners.append(str(record["owner"]))
-            if record.get("boot") != history.boot:
-                history.boot = str(record.get("boot", ""))
-                history.processes.clear()
-            history._run.clear()
-            history._workers.clear()
+            _opened(history, record)
         case "folder":
             if record["folder"] not in history.folders:
                 history.folders.append(str(record["folder"]))
@@ -91,30 +102,51 @@ def _take(history: History, record: dict[str, Any]) -> None:
             history.processes.pop(identity, None)
         case "rendered":
             made = from_plain(Pictures, record["pictures"], "pictures")
-            history._run[int(record["attempt"])] = int(record["task"]), made
-            history.permitted[int(record["task"])] = made
-            _mark(history.warm, int(record["task"]), bool(record.get("warm")))
+            task = _task(history, record["task"])
+            history._run[int(record["attempt"])] = task, made
+            history.permitted[task] = made
+            _mark(history.warm, task, bool(record.get("warm")))
             _drop_spoiled(history)
         case "committed":
             _committed(history, record)
         case "found":
-            task = int(record["task"])
+            task = _task(history, record["task"])
             history.in_place[task] = from_plain(Pictures, record["pictures"], "pictures")
             history.given_up.pop(task, None)
             history.warm.discard(task)
             history.again.discard(task)
         case "blamed":
-            history.blamed[int(record["task"])] += 1
+            history.blamed[_task(history, record["task"])] += 1
         case "given up":
-            history.given_up[int(record["task"])] = str(record["words"])
+            history.given_up[_task(history, record["task"])] = str(record["words"])
         case "again":
-            _no_good(history, [int(task) for task in record["tasks"]])
+            _no_good(history, [_task(history, task) for task in record["tasks"]])
         case "movie made":
             history.movie = str(record["path"]), int(record["size"])
 
 
+def _opened(history: History, record: dict[str, Any]) -> None:
+    if history.job and record.get("job", history.job) != history.job:
+        raise AnotherJobs(
+            f"The journal of job {history.job} belongs to another job ({record['job']}): "
+            "put the right one back, or render the scene as a new job."
+        )
+    history.owners.append(str(record["owner"]))
+    if record.get("boot") != history.boot:
+        history.boot = str(record.get("boot", ""))
+        history.processes.clear()
+    history._run.clear()
+    history._workers.clear()
+
+
+def _task(history: History, number: Any) -> int:
+    if not 0 <= int(number) < history.tasks:
+        raise ValueError
+    return int(number)
+
+
 def _committed(history: History, record: dict[str, Any]) -> None:
-    task = int(record["task"])
+    task = _task(history, record["task"])
     _, made = history._run.pop(int(record["attempt"]), (task, history.permitted.get(task, ())))
     history.in_place.pop(task, None)
     history.in_place[task] = made
@@ -163,7 +195,7 @@ def still_there(picture: Picture, *, look_into: bool) -> bool:
         if path.stat().st_size != picture.size:
             return False
         return not look_into or pictures.digest(path).hash == picture.hash
-    except OSError:
+    except (OSError, ValueError):  # a name that no file system knows
         return False
 
 

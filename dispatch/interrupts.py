@@ -54,6 +54,10 @@ def asking_to_stop(folder: Path) -> Iterator[Callable[[], str]]:
         signal.SIGINT: signal.signal(signal.SIGINT, pressed),
         signal.SIGTERM: signal.signal(signal.SIGTERM, told_to_end),
     }
+    # A terminal that is closed: tidy up as for Ctrl-C twice. Whoever said `nohup` wants to go on, and is left alone.
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        before[hang_up] = signal.signal(hang_up, told_to_end)
     try:
         yield lambda: unsaid.pop(0) if unsaid else ""
     finally:

@@ -8,6 +8,7 @@ Decides nothing about rendering.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,8 +20,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from . import host, preferences
-from .codec import CodecError, from_plain
+from . import host, preferences, seal
+from .codec import from_plain
 from .model import SCHEMA, DispatchError, Job
 from .snapshot import Snapshot
 
@@ -80,7 +81,10 @@ def create(job: Job, root: Path, config: str = "") -> Path:
             host.private_folder(path)
         if config:
             preferences.copy_preferences(Path(config), folder / "config")
-        _write_whole(folder / "job.json", json.dumps({"schema": SCHEMA, "job": asdict(job)}, indent=1))
+        plain = asdict(job)
+        data = {"schema": SCHEMA, "seal": seal.mark(_text(plain)), "job": plain}
+        _write_whole(folder / "job.json", json.dumps(data, indent=1))
+        host.fsync_folder(root)  # a power cut must not take the whole folder
     except OSError as error:
         words = f"The job folder {folder} cannot be made ({error.strerror}): choose another place with --jobs-dir."
         raise DispatchError(words) from error
@@ -91,19 +95,42 @@ def load(folder: Path) -> Job:
     """Read ``job.json``.
 
     Raises:
-        DispatchError: it is missing, damaged, or from a newer version.
+        DispatchError: it is missing, damaged, from a newer version, or somebody else's.
     """
+    return _read(folder)[0]
+
+
+def load_to_run(folder: Path) -> Job:
+    """Read ``job.json`` of a job that shall render, or remove something: it must be one that this user made here.
+
+    Raises:
+        DispatchError: as `load`, or it was made elsewhere or changed by hand.
+    """
+    job, is_ours = _read(folder)
+    if not is_ours:
+        raise seal.foreign(folder)
+    return job
+
+
+def _read(folder: Path) -> tuple[Job, bool]:
+    """Return the job, and whether it carries this user's seal."""
     path = folder / "job.json"
     try:
+        seal.mind(folder)
         data = json.loads(path.read_bytes())
         schema = data.get("schema")
         if isinstance(schema, int) and schema > SCHEMA:
             raise DispatchError(f"{folder} was made by a newer version (schema {schema}): update to open it.")
-        return from_plain(Job, data["job"])
+        return from_plain(Job, data["job"]), seal.is_ours(_text(data["job"]), data.get("seal"))
     except FileNotFoundError:
         raise DispatchError(f"{folder} is no job folder: it holds no job.json.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, CodecError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DispatchError(f"{path} cannot be read ({error}): the job cannot go on; start it anew.") from error
+
+
+def _text(plain: object) -> str:
+    """What the seal is over: the content, however it is laid out."""
+    return json.dumps(plain, sort_keys=True)
 
 
 def names(root: Path) -> list[str]:
@@ -218,7 +245,7 @@ def read_snapshot(folder: Path) -> Snapshot | None:
     """Return the last snapshot, or None where there is none that can be read."""
     try:
         return from_plain(Snapshot, json.loads((folder / "snapshot.json").read_bytes()))
-    except (OSError, ValueError, CodecError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -228,9 +255,13 @@ def ask(folder: Path, wish: Wish, value: str = "") -> None:
     Raises:
         DispatchError: the folder cannot be written.
     """
-    name = f"{time.time_ns():020d}-{os.getpid()}.json"
+    place, name = folder / "control", f"{time.time_ns():020d}-{os.getpid()}"
     try:
-        _write_whole(folder / "control" / name, json.dumps({"wish": wish, "value": value}))
+        try:
+            _write_whole(place / f"{name}.json", json.dumps({"wish": wish, "value": value}))
+        except OSError:
+            # On a full disk there is often still room for a name: a stop must be heard there too.
+            (place / f"{name}.{wish}.json").touch()
     except OSError as error:
         raise DispatchError(f"The job {folder.name} cannot be told to {wish}: {error.strerror}.") from error
 
@@ -243,9 +274,10 @@ def take_wishes(folder: Path) -> Iterator[Asked]:
         return
     for path in paths:
         try:
-            left = json.loads(path.read_bytes())
+            text = path.read_bytes() if path.is_file() else b"?"  # reading a pipe would never end
+            left = json.loads(text) if text else {"wish": path.name.split(".")[-2]}
             asked = Asked(Wish(left["wish"]), str(left.get("value", "")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             asked = None
         try:
             path.unlink(missing_ok=True)
@@ -257,7 +289,12 @@ def take_wishes(folder: Path) -> Iterator[Asked]:
 
 def _write_whole(path: Path, text: str) -> None:
     temp = path.with_name(path.name + ".new")
-    temp.write_text(text, encoding="utf-8")
-    host.fsync_file(temp)
-    host.replace(temp, path)
+    try:
+        temp.write_text(text, encoding="utf-8")
+        host.fsync_file(temp)
+        host.replace(temp, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temp.unlink()
+        raise
     host.fsync_folder(path.parent)

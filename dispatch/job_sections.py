@@ -212,6 +212,8 @@ def _settings(job: Job) -> Html:
         ("Movie", job.movie),
         ("Blender's settings", "clean" if job.factory else "the user's own"),
         ("Tries again", str(job.retries)),
+        ("If a frame does not fit", " and ".join(job.last_resort) or "it is given up"),
+        ("Workers start afresh", f"after {wording.count(job.recycle, 'frame')}" if job.recycle else "when they must"),
         ("Deadlines changed", ", ".join(limits)),
     ]
     return markup.section("Settings", markup.facts(pairs))

@@ -14,11 +14,15 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from . import host
 from .model import DispatchError
 
 NAME = "journal.jsonl"
+
+LONGEST_LINE = 64 << 20
+"""Bytes. The longest record of ours names every task of a job of ten million; a longer line is damage."""
 
 
 class JournalFull(DispatchError):
@@ -40,6 +44,7 @@ class Journal:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
             self._end = _end_of_last_line(path)
             os.ftruncate(self._fd, self._end)
+            host.fsync_folder(path.parent)  # records on the disk are lost with the journal's name
         except OSError as error:
             raise DispatchError(f"The journal {path} cannot be written: {error.strerror}.") from error
 
@@ -88,13 +93,23 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     with file:
-        for line in file:
+        for line in lines(file):
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict) and isinstance(record.get("what"), str):
                 yield record
+
+
+def lines(file: IO[bytes], longest: int = LONGEST_LINE) -> Iterator[bytes]:
+    """Yield the lines of a file. One that is too long is passed over, and never held whole."""
+    whole = True
+    while line := file.readline(longest):
+        ends = line.endswith(b"\n")
+        if whole and (ends or len(line) < longest):
+            yield line
+        whole = ends
 
 
 def _end_of_last_line(path: Path) -> int:

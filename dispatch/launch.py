@@ -99,7 +99,7 @@ def child_environment(
     PYTHONHOME and PYTHONPATH stay: the application does not read them, and a Python with bpy was found with them.
     """
     env = {name: value for name, value in base.items() if not _is_recorded(name)}
-    env.update(job_env)
+    env.update(recorded(job_env))  # no other name: what a job file says must not choose which code is loaded
     env["MGD_CHILD"] = "1"  # our own extension stays inert in there
     env["PYTHONUTF8"] = "1"  # the application's Python is always in UTF-8 mode; a Python with bpy gets the same
     env.update(_mask(devices))

@@ -10,7 +10,7 @@ import time
 
 from . import leases
 from .leases import HeldBy
-from .model import Device, Job
+from .model import Device, DispatchError, Job
 
 
 class InLine:
@@ -34,15 +34,12 @@ class InLine:
         """Whether the job may render now: every card is ours, or shared on purpose.
 
         Raises:
-            DispatchError: the state folder belongs to somebody else or has no locks.
-            OSError: it cannot be written.
+            DispatchError: the state folder belongs to somebody else, has no locks or cannot be written.
         """
         while self._left and not self._sharing:
             if time.monotonic() < self._next_try:
                 return False
-            if self._place is None:
-                self._place = leases.Line(self._left[-1][0], self._job.id, self._job.name)
-            got = self._place.take()
+            got = self._ask()
             if isinstance(got, HeldBy):
                 self.behind, self._next_try = got, time.monotonic() + leases.RETRY
                 return False
@@ -52,9 +49,25 @@ class InLine:
         self._leave_place()
         return True
 
+    def _ask(self) -> leases.Lease | HeldBy:
+        card = self._left[-1][0]
+        try:
+            if self._place is None:
+                self._place = leases.Line(card, self._job.id, self._job.name)
+            return self._place.take()
+        except OSError as error:
+            place = error.filename or "this user's state folder"
+            raise DispatchError(
+                f"Whether another job renders on {self._left[-1][1].name} cannot be told: {place} cannot be written "
+                f"({error.strerror or error}); make room or mend it, then resume."
+            ) from error
+
     def ahead(self) -> bool:
         """Go one place to the front, and say whether there was one; whoever renders there goes on."""
-        moved = self._place is not None and self._place.ahead()
+        try:
+            moved = self._place is not None and self._place.ahead()
+        except OSError:
+            return False  # it stays where it stands
         if moved:
             self._next_try = 0.0
         return moved

@@ -84,7 +84,7 @@ class Live(Quiet):
             self._screen = None
 
     def _say(self, text: str, level: str = "") -> None:
-        self._guarded(lambda: self._console.print(Text(text, style=_COLOURS.get(level, ""))))
+        self._guarded(lambda: self._console.print(Text(wording.clean(text), style=_COLOURS.get(level, ""))))
 
     def _guarded(self, draw: Callable[[], None]) -> None:
         """A terminal that went away must not end the render."""
@@ -139,14 +139,18 @@ def _workers(workers: list[WorkerView], width: int) -> Table:
     for position in range(len(cells)):
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=None, min_width=4 if position == 0 else None)
     for worker in workers:
-        table.add_row(*(Text(cell(worker)) for cell in cells))
+        table.add_row(*(_line(cell(worker)) for cell in cells))
     return table
 
 
 def _reasons(snapshot: Snapshot, width: int, room: int) -> list[RenderableType]:
     """Sentences take several lines of a narrow terminal, and are cut from below rather than pushed off the screen."""
-    lines = [line for sentence in report.reasons(snapshot) for line in textwrap.wrap(sentence, max(8, width))]
+    lines = [line for sentence in report.reasons(snapshot) for line in _broken(sentence, width)]
     return [_line(line, "cyan") for line in lines[: max(0, room)]]
+
+
+def _broken(sentence: str, width: int) -> list[str]:
+    return textwrap.wrap(wording.clean(sentence), max(8, width))
 
 
 def _says_something(device: DeviceView) -> bool:
@@ -154,4 +158,4 @@ def _says_something(device: DeviceView) -> bool:
 
 
 def _line(text: str, style: str = "") -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(wording.clean(text), style=style, no_wrap=True, overflow="ellipsis")

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape as _escaped
 from typing import Any, NewType
+
+from . import wording
 
 Html = NewType("Html", str)
 """Text that is HTML already."""
 
 MOST_ROWS = 200
 """Rows of a table; what comes after them is counted."""
+
+
+def escape(text: str) -> str:
+    """The only way in which a text comes into the page."""
+    return _escaped(wording.clean(text))
 
 
 def join(parts: Iterable[Html]) -> Html:

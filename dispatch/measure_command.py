@@ -18,7 +18,7 @@ from .codec import to_json
 from .display import Stream
 from .findings import Finding, Level
 from .measurement import Measurement, State
-from .model import EXIT_STATUS, Outcome
+from .model import EXIT_STATUS, DispatchError, Outcome
 from .preparation import Wishes, prepare
 
 QUICK = (2, 3.0)
@@ -48,7 +48,12 @@ def run(given: argparse.Namespace, show: Callable[[str], None]) -> int:
         found = measuring.run(folder, say)
     show(to_json(found) if given.json else "\n".join(["", *measure_table.lines(found)]))
     if given.report:
-        report_page.write(folder, Path(given.report).absolute())
+        try:
+            report_page.write(folder, Path(given.report).absolute())
+        except DispatchError as error:
+            if not given.render:
+                raise
+            Stream(sys.stderr).line(f"warning: {error}")  # the render was asked for too, and needs no report
     _take(found, given)
     return _STATUS.get(found.state, EXIT_STATUS[Outcome.INCOMPLETE])
 

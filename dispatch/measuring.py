@@ -53,7 +53,7 @@ def run(folder: Path, say: Say, entry: Path | None = None) -> Measurement:
     Raises:
         DispatchError: nothing could be measured, another process measures there, or the folder cannot be written.
     """
-    measured = job.load(folder)
+    measured = job.load_to_run(folder)
     with job.lock(folder):
         measuring = Measuring(folder, measured, say, entry)
         try:

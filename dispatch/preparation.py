@@ -51,6 +51,10 @@ class Wishes:
     persistent_data: str = "auto"
     share_devices: bool = False
     retries: int = 3
+    last_resort: tuple[str, ...] = ()
+    """Of ``combined`` and ``cpu``: what may be tried for a frame that fits on no card."""
+    recycle: int = 0
+    """Frames after which each worker starts afresh; 0: by measurement only."""
     release_claims_after: float = 0.0
     """Seconds; 0: never."""
     then: Then = Then.NOTHING
@@ -215,6 +219,8 @@ def draft(wishes: Wishes, found: Found, environ: Mapping[str, str]) -> Job:
         samples=wishes.samples,
         in_order=in_order,
         retries=wishes.retries,
+        last_resort=wishes.last_resort,
+        recycle=wishes.recycle,
         release_claims_after=wishes.release_claims_after,
         environment=launch.recorded(environ),
         external=facts.external,

@@ -26,9 +26,9 @@ def release(folder: Path, older_than: float = 0.0) -> int:
     Raises:
         DispatchError: the job cannot be read, or an output folder cannot be written.
     """
-    task = job.load(folder)
-    past = history.read(folder / "journal.jsonl")
+    task = job.load_to_run(folder)
     numbers = frames.arrange(frames.parse(task.frames), task.order)
+    past = history.read(folder / "journal.jsonl", len(numbers), task.id)
     missing = {number for place, number in enumerate(numbers) if place not in past.in_place}
     known = [(numbers[place], p.path) for place, made in past.in_place.items() if place < len(numbers) for p in made]
     removed = 0

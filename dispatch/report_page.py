@@ -94,7 +94,9 @@ def _put(page: str, path: Path) -> Path:
     temp = path.with_name(path.name + ".new")
     try:
         # File names that are no text have half characters, which UTF-8 does not know.
-        temp.write_text(page, encoding="utf-8", errors="replace")
+        temp.unlink(missing_ok=True)
+        with temp.open("x", encoding="utf-8", errors="replace") as file:  # never through a link that lies there
+            file.write(page)
         host.replace(temp, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -110,7 +112,7 @@ def _lines(path: Path) -> Iterator[Any]:
     except OSError:
         return
     with file:
-        for line in file:
+        for line in journal.lines(file):
             try:
                 yield json.loads(line)
             except (ValueError, RecursionError):

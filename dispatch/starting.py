@@ -35,7 +35,7 @@ def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path], command
     _started[:] = [process for process in _started if process.poll() is None]
     if job.is_running(folder):
         raise DispatchError(f"The job {folder.name} is running already: look at it in the list of jobs.")
-    job.load(folder)
+    job.load_to_run(folder)
     with job.lock(folder):  # two Blenders may be asked to resume the same job at once
         package = copy_engine(folder)
         job.dismiss(folder, False)

@@ -128,7 +128,7 @@ class Timeline:
         for record in records:
             try:
                 self._take(record)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError):
                 continue
         self._all_gone()
 
@@ -187,6 +187,8 @@ class Timeline:
             case "again":
                 words = f"{wording.count(len(record['tasks']), 'frame')} to be rendered again"
                 self._keep(self.messages, Said(at, "check", words))
+            case "renew":
+                self._keep(self.messages, Said(at, "renewed", str(record["words"])))
             case "bottleneck":
                 self.bottleneck = str(record["words"])
             case "job ended":

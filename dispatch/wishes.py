@@ -6,13 +6,12 @@ Owns the translation only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
-from . import closing, job
+from . import closing
 from .events import Event, GoOnAsked, PauseAsked, StopAsked
-from .job import Wish
+from .job import Asked, Wish
 from .line import InLine
 from .voice import Voice
 
@@ -24,13 +23,15 @@ _EVENTS: dict[Wish, Callable[[float], Event]] = {
 }
 
 
-def take(folder: Path, at: float, line: InLine, voice: Voice, record: Callable[..., None]) -> Iterator[Event]:
-    """Yield the machine's events for what was asked since the last call; the rest is passed on.
+def take(
+    wishes: Iterable[Asked], at: float, line: InLine, voice: Voice, record: Callable[..., None]
+) -> Iterator[Event]:
+    """Yield the machine's events for what was asked; the rest is passed on.
 
     Args:
         record: Writes into the journal.
     """
-    for asked in job.take_wishes(folder):
+    for asked in wishes:
         record("wish", wish=asked.wish, value=asked.value)
         closing.heed(asked, voice.beside)
         if asked.wish is Wish.AHEAD:

@@ -7,8 +7,36 @@ anything, nor look at a clock: times of day are arguments.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+
+LONGEST = 2000
+"""Letters of one sentence: names and a driver's own words may be of any length."""
+
+_HOSTILE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+"""Any of the following: most texts hold none, and a panel cleans a hundred of them at each draw."""
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
+"""What tells a terminal to do something: colours, the cursor, its title."""
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""Control characters and every kind of new line: a space."""
+_TURNING = re.compile(r"[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Marks that nobody sees and that turn the text around them, so that a name reads as another one."""
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""Half characters, from file names that are no text: neither UTF-8 nor Blender knows them."""
+
+
+def clean(text: str, longest: int = LONGEST) -> str:
+    """Return words from outside (names, a driver's or a script's text) as one line that does nothing but be read.
+
+    For panel, terminal and page alike; each of them escapes what is a tag or a rule to itself.
+    """
+    if len(text) > longest:
+        text = text[: longest - 1] + "…"
+    if not _HOSTILE.search(text):
+        return text
+    text = _HALF.sub("?", _TURNING.sub("", _ESCAPES.sub("", text)))
+    return _UNSEEN.sub(" ", text)
 
 
 def duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -151,6 +151,8 @@ def look(kind: Kind) -> Steps[Looked]:
     root = preferences.jobs_root()
     words = "Looking at the output folder …"
     plan, replaced = yield from beside(lambda: _on_disk(facts, plan, root), words, FOLDERS_ANSWER)
+    if kind is Kind.MISSING and not (plan.movie and not plan.movie_there):
+        yield from beside(lambda: _must_miss(facts, plan.frames), words, FOLDERS_ANSWER)
     if test and plan.overwrite:
         here = replace(here, replaced=replaced)
     found = [*session_findings.check(here), *preflight.check(facts, plan)]
@@ -174,6 +176,16 @@ def _on_disk(facts: SceneFacts, plan: Plan, root: Path) -> tuple[Plan, str]:
         others=destination.at_work(first.parent) if facts.first_path else (),
     )
     return full, next((path for path in (facts.first_path, facts.last_path) if path and Path(path).is_file()), "")
+
+
+def _must_miss(facts: SceneFacts, wanted: Sequence[int]) -> None:
+    """Raises: DispatchError: every picture is there. No bpy: runs beside it."""
+    plain = facts.first_path and not facts.views and not facts.side_outputs  # else the children will tell
+    if plain and destination.all_there(facts.output, facts.first_path, wanted):
+        raise DispatchError(
+            f"Nothing is missing: {wording.count(len(wanted), 'picture')} of these frames lie in "
+            f"{Path(facts.first_path).parent}. Render Animation renders them again."
+        )
 
 
 def _name(root: Path, writer: str) -> str:

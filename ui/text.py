@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import blf
 from bpy.types import Context, UILayout
 
+from ..dispatch import wording
+
 UNIT = 20
 """Pixels of one row, at scale 1."""
 ICON = 24
@@ -58,7 +60,7 @@ def first_fit(variants: Sequence[str], pixels: float, context: Context) -> str:
     """Return the first variant that fits, the last one shortened if none does."""
     for text in variants:
         if measured(text, context) <= pixels:
-            return text
+            return _bounded(text)
     return shortened(variants[-1], pixels, context)
 
 
@@ -133,5 +135,5 @@ def _shortened(text: str, pixels: int, points: float) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Cut what nobody would read, and what would keep Blender measuring: job folders may hold anything."""
-    return text if len(text) <= LONGEST else text[:LONGEST] + _ELLIPSIS
+    """Clean it, and cut what nobody would read and what would keep Blender measuring: job folders may hold anything."""
+    return wording.clean(text, LONGEST)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from .anywhere import FileLock, Locked, free_space, hostname
+from .anywhere import FileLock, Locked, free_space, hostname, soft_limits
 
 if sys.platform == "win32":
     from . import windows as _system
@@ -35,6 +35,7 @@ kill_orphans = _system.kill_orphans
 link_folder = _system.link_folder
 is_locked = _system.is_locked
 is_own = _system.is_own
+others_may_write = _system.others_may_write
 lock_file = _system.lock_file
 replace = _system.replace
 fsync_file = _system.fsync_file
@@ -75,6 +76,7 @@ __all__ = [
     "long_path",
     "lower_priority",
     "notify",
+    "others_may_write",
     "parent_environment",
     "peak_memory",
     "pid_namespace",
@@ -84,6 +86,7 @@ __all__ = [
     "replace",
     "shut_down",
     "sleep_now",
+    "soft_limits",
     "spawn_detached",
     "state_folder",
 ]

@@ -6,6 +6,7 @@ Must not make a call that exists on one system only.
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Locked(Exception):
@@ -114,6 +115,17 @@ def free_space(path: Path) -> int:
     while not here.exists() and here != here.parent:
         here = here.parent
     return shutil.disk_usage(here).free
+
+
+def soft_limits() -> dict[str, int]:
+    """How many ``open files`` and ``processes`` this process may have; what is unlimited or unknown is left out."""
+    try:
+        resource: Any = importlib.import_module("resource")  # POSIX has it
+    except ImportError:
+        return {}
+    kinds = {"open files": "RLIMIT_NOFILE", "processes": "RLIMIT_NPROC"}
+    found = {words: resource.getrlimit(getattr(resource, name))[0] for words, name in kinds.items()}
+    return {words: int(most) for words, most in found.items() if most != resource.RLIM_INFINITY}
 
 
 def tool_output(argv: list[str], deadline: float = 10.0) -> str:

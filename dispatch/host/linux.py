@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -27,6 +28,7 @@ from .posix import (
     link_folder,
     lock_file,
     long_path,
+    others_may_write,
     popen_options,
     private_folder,
     replace,
@@ -53,6 +55,7 @@ __all__ = [
     "long_path",
     "lower_priority",
     "notify",
+    "others_may_write",
     "parent_environment",
     "peak_memory",
     "pid_namespace",
@@ -250,8 +253,12 @@ class KeepAwake(Awake):
             start_new_session=True,
         )
         assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], _INHIBIT_DEADLINE)
+        assert process.stdin is not None
         self._process = process
+        # The tool starts `cat` once it holds: what comes back from it tells that.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(b"held")
+        ready, _, _ = select.select([process.stdout], [], [], _INHIBIT_DEADLINE)
         if ready and process.stdout.read(4) == b"held":
             return True
         self._end()
@@ -270,9 +277,8 @@ class KeepAwake(Awake):
 
 
 def inhibit_command(tool: str, what: str, why: str) -> list[str]:
-    """Hold the inhibitor while stdin is open, and say so once it is held."""
-    hold = ["sh", "-c", "printf held; exec cat >/dev/null"]
-    return [tool, f"--what={what}", f"--who={PROGRAM}", f"--why={why}", "--mode=block", *hold]
+    """Hold the inhibitor while stdin is open; what is written there comes back once it is held."""
+    return [tool, f"--what={what}", f"--who={PROGRAM}", f"--why={why}", "--mode=block", "cat"]
 
 
 def _read(path: Path) -> str:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -197,7 +199,11 @@ def private_folder(path: Path) -> Path:
         DispatchError: it belongs to somebody else.
         OSError: it cannot be made.
     """
+    new = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in new:
+        with contextlib.suppress(OSError):  # a power cut must not take it with what it will hold
+            fsync_folder(made.parent)
     owner = path.stat().st_uid
     if owner != os.geteuid():
         raise DispatchError(f"The folder {path} belongs to another user: remove it or choose another with --jobs-dir.")
@@ -212,6 +218,15 @@ def is_own(path: Path) -> bool:
         OSError: it cannot be looked at.
     """
     return path.lstat().st_uid == os.geteuid()
+
+
+def others_may_write(path: Path) -> bool:
+    """Whether somebody beside this user may change what is there.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    return bool(path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def link_folder(target: Path, link: Path) -> None:

@@ -152,6 +152,11 @@ def is_own(path: Path) -> bool:
     return True
 
 
+def others_may_write(path: Path) -> bool:
+    """Always False: what others may do is inherited from the user's profile, and no mode tells it."""
+    return False
+
+
 def private_folder(path: Path) -> Path:
     """Make the folder and those above it; below the user's profile only this user (and administrators) may look in.
 

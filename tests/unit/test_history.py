@@ -10,6 +10,7 @@ import pytest
 from fake_scene import png
 
 from dispatch import history, pictures
+from dispatch.model import DispatchError
 
 
 @pytest.fixture
@@ -168,3 +169,10 @@ def test_children_of_another_boot_are_nobody_here(journal):
     journal("process", worker=1, pid=11, start_time=5.0)
     past = journal("opened", owner="o2", boot="b2")
     assert (past.boot, list(past.processes)) == ("b2", [])
+
+
+def test_a_journal_of_another_job_is_not_believed_and_not_passed_over(journal, tmp_path):
+    journal("opened", owner="o1", job="20260101-000000-theirs-0000")
+    with pytest.raises(DispatchError, match="belongs to another job"):
+        history.read(tmp_path / "journal.jsonl", 1, "20260101-000000-ours-0000")
+    assert history.read(tmp_path / "journal.jsonl", 1, "20260101-000000-theirs-0000").owners == ["o1"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 import threading
@@ -83,6 +84,7 @@ def test_wishes_are_taken_once_and_in_order_and_garbage_is_passed_over(tmp_path)
     job.ask(folder, Wish.PAUSE)
     (folder / "control" / "0.json").write_text("garbage")
     (folder / "control" / "1.json").write_text('{"wish": "explode"}')
+    os.mkfifo(folder / "control" / "2.json")  # reading it would never end
     job.ask(folder, Wish.STOP_NOW)
     assert [asked.wish for asked in job.take_wishes(folder)] == [Wish.PAUSE, Wish.STOP_NOW]
     assert [asked.wish for asked in job.take_wishes(folder)] == []

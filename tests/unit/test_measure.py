@@ -12,7 +12,7 @@ import pytest
 from engine import CPU, FAKE
 from measured import ONE, device, point
 
-from dispatch import job, measure, measure_run, recommendation
+from dispatch import arguments, job, measure, measure_command, measure_run, recommendation
 from dispatch.codec import to_json
 from dispatch.measurement import Point, Series, State, Way
 from dispatch.model import DispatchError, Job, Order, Strategy, Then
@@ -140,3 +140,17 @@ def test_tidying_leaves_the_figures_and_the_logs_of_what_failed(tmp_path):
     assert measure.NAME in left
     assert "jobs" in left
     assert not left & {"pictures", "engine", "scene"}
+
+
+def test_a_report_that_cannot_be_written_does_not_keep_the_render_from_starting(tmp_path, monkeypatch, capsys):
+    folder = made(tmp_path)
+    ended = replace(measure.read(folder), state=State.COMPLETE)
+    monkeypatch.setattr(measure_command.measuring, "run", lambda folder, say: ended)
+    (tmp_path / "taken").mkdir()
+    words = ["measure", str(folder), "--report", str(tmp_path / "taken"), "-q"]
+    shown: list[str] = []
+    assert measure_command.run(arguments.parse([*words, "--render"]), shown.append) == 0
+    assert len(shown) == 1
+    assert "warning: The report" in capsys.readouterr().err
+    with pytest.raises(DispatchError, match="The report"):
+        measure_command.run(arguments.parse(words), shown.append)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a job was written by this user here. A job names programs, folders and settings: nobody else's is ever run.
+
+Owns the user's key (``key`` in the state folder, made with the first job), the mark that is computed with it, and the
+look at whose a job folder is. It must not know what stands in a job: a mark is over a text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from . import host
+from .model import DispatchError
+
+_SIZE = 32
+
+
+def mind(folder: Path) -> None:
+    """Look whose a job folder is.
+
+    Raises:
+        DispatchError: another user's, or others may write there: not even read.
+        OSError: it cannot be looked at.
+    """
+    if not host.is_own(folder):
+        raise DispatchError(f"{folder} belongs to another user, and a job names programs: nothing is read from it.")
+    if host.others_may_write(folder):
+        raise DispatchError(f"Other users may write in {folder}, and a job names programs: take that right away.")
+
+
+def foreign(folder: Path) -> DispatchError:
+    """Return why a job without this user's mark is not run."""
+    return DispatchError(
+        f"The job in {folder} was not made here by you, and a job names programs and folders: render its scene as a "
+        "new job."
+    )
+
+
+def mark(text: str) -> str:
+    """Return the mark of a text of ours.
+
+    Raises:
+        DispatchError: the state folder belongs to somebody else or cannot be written.
+    """
+    return _mark(_made_key(), text)
+
+
+def is_ours(text: str, its_mark: object) -> bool:
+    """Whether the mark is that of the text, made with this user's key."""
+    key = _key(host.state_folder() / "key")
+    return bool(key) and isinstance(its_mark, str) and hmac.compare_digest(_mark(key, text).encode(), its_mark.encode())
+
+
+def _mark(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.blake2b).hexdigest()[:32]
+
+
+def _key(path: Path) -> bytes:
+    """Return the key, empty where there is none."""
+    try:
+        key = path.read_bytes()
+    except OSError:
+        return b""
+    return key if len(key) == _SIZE else b""
+
+
+def _made_key() -> bytes:
+    place = host.state_folder()
+    path = place / "key"
+    try:
+        host.private_folder(place)
+        with contextlib.suppress(FileExistsError):
+            _make(path)
+        key = _key(path) or _replaced(path)
+        host.fsync_folder(place)
+        return key
+    except OSError as error:
+        raise DispatchError(f"{place} cannot be written ({error.strerror or error}): make it writable.") from error
+
+
+def _make(path: Path) -> None:
+    """Make the key whole or not at all; whoever is first has made it.
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    if path.exists():
+        raise FileExistsError
+    new = path.with_name(f"key.{secrets.token_hex(4)}")
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        with os.fdopen(file, "wb") as key:
+            key.write(secrets.token_bytes(_SIZE))
+        host.fsync_file(new)  # after a power cut the jobs that bear the mark are still ours
+        os.link(new, path)
+    finally:
+        new.unlink()
+
+
+def _replaced(path: Path) -> bytes:
+    """A key that is damaged marks nothing any more."""
+    path.unlink()
+    with contextlib.suppress(FileExistsError):
+        _make(path)
+    return _key(path)
