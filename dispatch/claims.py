@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import owners, pictures, records
-from .holding import Claim, TakenOver, stamp
+from .holding import Claim, TakenOver, no_place, stamp
 from .model import Picture
 from .records import Record
 from .working_folder import CannotWrite, WorkingFolder, cannot_write, create_new, make_fresh_folder, remove, remove_tree
@@ -31,6 +31,7 @@ __all__ = [
     "Taken",
     "TakenOver",
     "claim",
+    "no_place",
     "open_claims",
     "release_attempt",
     "release_foreign",
@@ -209,7 +210,8 @@ def _take(mine: Claim, final: Path) -> Taken | None:
         record = records.read(file)
         if record is not None:
             if record.owner == mine.owner_id and record.attempt < mine.attempt:
-                records.drop(place, file, record)
+                if not records.drop(place, file, record):
+                    raise CannotWrite(f"Cannot remove {file}: check that you may write to that folder.")
             elif (taken := _taken(final, file, record)) is not None:
                 return taken
             continue
@@ -234,7 +236,10 @@ def _hold(mine: Claim, final: Path, found: _Found | None) -> bool:
     """With the record made (Overwrite off): make the placeholder, or see that the file there is still the same."""
     if found is None:
         try:
+            records.keep(WorkingFolder(final.parent), final.name)
             create_new(final, b"")
+        except FileNotFoundError as error:
+            raise TakenOver(f"The claim of {final} was taken over before it was made.") from error
         except FileExistsError:
             return False
         mine.placeholders.append(final)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from . import host, job, owners
+from . import host, job, owners, pictures, player
 from .model import DispatchError
 from .preflight import Destination
 from .working_folder import WorkingFolder
+
+_ENOUGH = 5.0
+"""Seconds for looking at pictures: whoever waits for it can as well let a child look."""
 
 _RECENT = 300.0
 """Seconds since the last heartbeat within which an owner of another machine counts as alive, clocks being unequal."""
@@ -35,6 +39,20 @@ def look(folder: Path) -> Destination:
         return Destination(str(folder), free=host.free_space(ground))
     except OSError:
         return Destination(str(folder))
+
+
+def all_there(template: str, like: str, numbers: Sequence[int]) -> bool:
+    """Whether a whole picture of each of these frames is there; False too where a slow disk does not tell in time.
+
+    Args:
+        template: The output, '#' and all.
+        like: The path of any of the pictures, there or not.
+    """
+    until = time.monotonic() + _ENOUGH
+    for number in numbers:
+        if time.monotonic() > until or not pictures.is_whole(Path(player.picture(template, like, number))):
+            return False
+    return True
 
 
 def at_work(folder: Path) -> tuple[str, ...]:

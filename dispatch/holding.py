@@ -18,12 +18,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import host, owners, pictures, records
-from .model import DispatchError
-from .working_folder import WorkingFolder, cannot_write, make_folder, remove, remove_tree
+from .model import DispatchError, Fault
+from .working_folder import CannotWrite, WorkingFolder, cannot_write, make_folder, remove, remove_tree
 
 
 class TakenOver(DispatchError):
     """The claim, or our place in the folder, is no longer ours: somebody else counted us as dead."""
+
+
+def no_place(folder: Path) -> CannotWrite:
+    """Return why our place in the folder cannot be made again, as far as that can be seen from here."""
+    with contextlib.suppress(OSError):
+        if host.free_space(folder) < (1 << 20):
+            return CannotWrite(f"The disk of {folder} is full: make room.", Fault.DISK_FULL)
+    why = "our own file in it is gone and cannot be made again"
+    return CannotWrite(f"Cannot work in {folder}: {why}. Is the disk there, and writable?")
 
 
 Stamp = tuple[int, int, int] | None
@@ -122,7 +131,7 @@ class Claim:
             ours = self._is_ours(final)
             # No record at all: we were buried before we made the placeholder, so nobody else will remove it.
             if final in self.placeholders and (ours or record is None):
-                records.remove_if_empty(final)
+                records.remove_placeholder(final)
             if ours:
                 remove(file)
         self.held.clear()

@@ -181,7 +181,7 @@ def bury_dead(folder: Path, me: Owner, heartbeat: float, also: Collection[str] =
     for grave, dead, burier in list(_graves(place)):
         if (burier in (me.id, dead) or not is_here(folder, burier)) and _bury(place, grave, dead, me.id):
             buried.append(dead)
-    _clear_strays(place, now, heartbeat)
+    _clear_strays(place, now, heartbeat, also)
     return buried
 
 
@@ -203,22 +203,25 @@ def _remove_traces(place: WorkingFolder, owner_id: str, grave: Path | None = Non
     return remove_tree(place.temp_of(owner_id))
 
 
-def _clear_strays(place: WorkingFolder, now: float, heartbeat: float) -> None:
+def _clear_strays(place: WorkingFolder, now: float, heartbeat: float, also: Collection[str]) -> None:
     """Remove what belongs to nobody: records cut by a crash or made by a sleeper after its burial, old folders.
+
+    ``also``: owners known to be dead, whose files a power cut may have taken.
 
     Two dispatchers may do this at once, and the second could hit a record made anew: its owner's commit would then
     be refused and the frame rendered again. That needs a crash inside a few microseconds to begin with.
     """
     known = {owner.id for _, owner in _owners(place)} | {dead for _, dead, _ in _graves(place)}
     for path, record in records.each(place):
-        age = _age(path, now)
-        if age is None or age < heartbeat or record.owner in known or is_here(place.output, record.owner):
+        if record.owner in known or is_here(place.output, record.owner):
+            continue
+        if record.owner not in also and not _is_old(path, now, heartbeat):
             continue
         if records.read(path) == record:
             records.drop(place, path, record)
     for path in entries(place.temp):
-        age = _age(path, now)
-        if age is not None and age >= heartbeat and path.name not in known and not is_here(place.output, path.name):
+        old = path.name in also or _is_old(path, now, heartbeat)
+        if old and path.name not in known and not is_here(place.output, path.name):
             remove_tree(path)
 
 
@@ -233,6 +236,11 @@ def _dead(file: Path, owner: Owner, me: Owner, now: float, heartbeat: float) -> 
         with contextlib.suppress(OSError):
             os.utime(file)
     return age >= heartbeat
+
+
+def _is_old(path: Path, now: float, heartbeat: float) -> bool:
+    age = _age(path, now)
+    return age is not None and age >= heartbeat
 
 
 def _age(path: Path, now: float) -> float | None:

@@ -10,11 +10,13 @@ placeholder and removed after it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import host
 from .codec import CodecError, from_plain, to_json
 from .working_folder import WorkingFolder, create_new, entries, exists, remove, remove_tree
 
@@ -67,13 +69,30 @@ def each(folder: WorkingFolder) -> Iterator[tuple[Path, Record]]:
             yield path, record
 
 
-def drop(folder: WorkingFolder, path: Path, record: Record) -> None:
-    """Remove what the record stands for, and then the record."""
+def keep(folder: WorkingFolder, name: str) -> None:
+    """Return when the record of the file ``name`` is on the disk: a power cut must not leave a placeholder without it.
+
+    Raises:
+        OSError: the record is gone, or the disk is full or broken.
+    """
+    host.fsync_file(folder.record_file(name))
+    host.fsync_folder(folder.claims)
+
+
+def drop(folder: WorkingFolder, path: Path, record: Record) -> bool:
+    """Remove what the record stands for, and then the record; return whether it is gone."""
     if record.owner:
         remove_tree(folder.temp_of(record.owner, record.attempt))
     if record.placeholder:
-        remove_if_empty(folder.output / record.name)
-    remove(path)
+        remove_placeholder(folder.output / record.name)
+    return remove(path) or not exists(path)
+
+
+def remove_placeholder(final: Path) -> None:
+    """Remove the file where it is empty, for good: its record may go after this."""
+    if remove_if_empty(final):
+        with contextlib.suppress(OSError):  # only a power cut could bring it back
+            host.fsync_folder(final.parent)
 
 
 def remove_if_empty(final: Path) -> bool:

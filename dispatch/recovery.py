@@ -61,11 +61,16 @@ def recover(presence: Presence, attempts: Sequence[tuple[int, tuple[Picture, ...
     """
     in_place = []
     for attempt, pictures in attempts:
-        if pictures and all(still_there(p, look_into=True) for p in pictures):
+        # Where the folder does not answer they count as not there: to render again loses nothing.
+        if pictures and all(_is_there(presence, picture) for picture in pictures):
             in_place.append(attempt)
         presence.recover(attempt)
         remove_tree(near_temp(temp, presence.owner.id, attempt))
     return tuple(in_place)
+
+
+def _is_there(presence: Presence, picture: Picture) -> bool:
+    return presence.ask(picture.path, lambda: still_there(picture, look_into=True), False)
 
 
 def tidy(folder: Path) -> None:

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from . import host
 from .model import WORKING_FOLDER, DispatchError, Fault
 
 T = TypeVar("T")
@@ -155,7 +156,9 @@ def remove(path: Path) -> bool:
 
 
 def remove_tree(path: Path) -> bool:
-    """Remove the folder and all in it; return whether nothing is left."""
+    """Remove the folder and all in it; return whether nothing is left. Follows no link, also none on the way there."""
+    if _leads_out(path):
+        return False
     shutil.rmtree(path, ignore_errors=True)
     return not exists(path)
 
@@ -170,9 +173,20 @@ def exists(path: Path) -> bool:
 
 
 def entries(folder: Path) -> Iterator[Path]:
-    """Yield what lies in the folder; a folder that is not there is empty."""
+    """Yield what lies in the folder; a folder that is not there, or leads out of the working folder, is empty."""
+    if _leads_out(folder / "any"):
+        return
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         yield from sorted(folder.iterdir())
+
+
+def _leads_out(path: Path) -> bool:
+    """Whether a folder from the working folder down is a link: others may write there, and what it shows is not ours."""
+    above = path.parents
+    for depth, folder in enumerate(above):
+        if folder.name == WORKING_FOLDER:
+            return any(each.is_symlink() for each in above[: depth + 1])
+    return False
 
 
 def patiently(action: Callable[[], T]) -> T:
@@ -202,12 +216,22 @@ def _again_if_vanished(folder: Path, action: Callable[[], T]) -> T:
 def make_folder(path: Path) -> None:
     """Make the working folder, or a folder in it, with those above it. It may be gone again when this returns."""
     if path.name == WORKING_FOLDER:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_output(path.parent)
     elif not path.parent.is_dir():
         make_folder(path.parent)
     with contextlib.suppress(FileExistsError, FileNotFoundError):
         path.mkdir()
         _share(path)
+        host.fsync_folder(path.parent)  # records in it are to outlive a power cut
+
+
+def _make_output(folder: Path) -> None:
+    """Make the output folder, and see that a power cut does not take it with the pictures in it."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in new or [folder]:  # an earlier run may have died right after it had made it
+        with contextlib.suppress(OSError):  # we may not look into the one above
+            host.fsync_folder(made.parent)
 
 
 def _share(path: Path) -> None:
