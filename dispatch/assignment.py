@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .events import Hand, Spawn
-from .ledger import TaskState
-from .roster import AT_WORK, Attempt, Worker, WorkerState
+from .ledger import ORDINARY, TaskState
+from .roster import AT_WORK, Attempt, SlotRecord, Worker, WorkerState
 from .tail import Plan
 
 if TYPE_CHECKING:
@@ -32,19 +32,31 @@ class Assignment:
 
     def spawn(self, at: float) -> None:
         """Start a worker in each open slot that has none, but no more than there is work for."""
-        idle = sum(1 for w in self._machine.workers.values() if w.state in AT_WORK and not w.hand)
-        needed = max(self._machine.ledger.counts[TaskState.WAITING] - idle, int(self._machine.checks.wants_worker()))
-        for record in self._machine.slots.values():
-            if needed <= 0 or self._machine.blame.held(at):
-                return
-            if record.worker is None and not record.closed and record.not_before <= at:
-                self._workers += 1
-                record.worker = Worker(self._workers, record, at)
-                self._machine.workers[self._workers] = record.worker
-                devices = tuple(device.id for device in record.slot.devices)
-                self._machine.record("spawn", worker=self._workers, slot=record.slot.name, devices=devices)
-                self._machine.command(Spawn(self._workers, record.slot))
-                needed -= 1
+        machine, ladder = self._machine, self._machine.ladder
+        idle = [w.slot for w in machine.workers.values() if w.state in AT_WORK and not w.hand]
+        elsewhere = sum(map(machine.ledger.waiting_at, machine.ledger.places()))
+        able = sum(1 for record in idle if ladder.is_ordinary(record))
+        needed = machine.ledger.counts[TaskState.WAITING] - elsewhere - able
+        needed = max(needed, int(machine.checks.wants_worker()))
+        if machine.blame.hold.held(at):
+            return
+        for record in machine.slots.values():
+            if record.worker is not None or record.closed or record.not_before > at:
+                continue
+            # Whoever is idle and serves the same tasks comes first.
+            heavy = ladder.waiting(record) and not any(ladder.waiting(other) for other in idle)
+            if (heavy or (needed > 0 and ladder.is_ordinary(record))) and ladder.own.lets_start(record):
+                self._start(at, record)
+                idle.append(record)
+                needed -= ladder.is_ordinary(record)
+
+    def _start(self, at: float, record: SlotRecord) -> None:
+        self._workers += 1
+        record.worker = Worker(self._workers, record, at)
+        self._machine.workers[self._workers] = record.worker
+        devices = tuple(device.id for device in record.slot.devices)
+        self._machine.record("spawn", worker=self._workers, slot=record.slot.name, devices=devices)
+        self._machine.command(Spawn(self._workers, record.slot))
 
     def hand_out(self, at: float) -> None:
         """Give each worker that has room its next task; whoever has none comes first.
@@ -62,17 +74,18 @@ class Assignment:
         crew = [w for w in at_work if not w.slot.resting] or at_work
         ready = [w for w in crew if w.state is WorkerState.READY and not w.check]
         able = [w for w in ready if _has_room(w) and machine.kernels.lets(at, w.id, w.slot.slot)]
+        able = [w for w in able if machine.ladder.places(w.slot)]
         if not able:
             return
         plan = Plan(machine, at, crew)
         self._hand_idle(at, [w for w in able if not w.to_render()], plan)
         for worker in able:
-            spare = machine.ledger.waiting() > len(crew) and not machine.blame.holding()
+            spare = machine.ledger.waiting() > len(crew) and not machine.blame.hold.words
             if spare and _has_room(worker) and plan.far(worker):
                 self._hand(at, worker, plan)
 
     def _hand_idle(self, at: float, idle: list[Worker], plan: Plan) -> None:
-        late = [worker for worker in idle if plan.outlasts(worker)]
+        late = [worker for worker in idle if not worker.slot.place and plan.outlasts(worker)]
         served = [self._hand(at, worker, plan) for worker in plan.fastest_first(idle) if worker not in late]
         if served and not all(served):
             # What is left may be a task that those who would be in time must avoid.
@@ -81,28 +94,41 @@ class Assignment:
 
     def _hand(self, at: float, worker: Worker, plan: Plan) -> bool:
         """Return whether there was a task for this worker."""
-        if not self._machine.kernels.lets(at, worker.id, worker.slot.slot):
+        machine = self._machine
+        if not machine.kernels.lets(at, worker.id, worker.slot.slot) or not machine.recycling.lets(worker):
             return False
-        while not self._machine.blame.held(at) and not (
-            self._machine.blame.holding() and self._machine.ledger.counts[TaskState.OUT]
-        ):
-            at_work = (w.slot for w in self._machine.workers.values() if w.state in AT_WORK)
-            others = any(slot is not worker.slot and not slot.resting for slot in at_work)
-            task = self._machine.ledger.take(at, worker.slot.slot.name, alone=not others)
+        hold = machine.blame.hold
+        while not hold.held(at) and not (hold.words and machine.ledger.counts[TaskState.OUT]):
+            task = self._next(at, worker.slot)
             if task is None:
                 return False
-            if self._machine.blame.too_often(task):
-                self._machine.blame.give_up(task)
+            if machine.blame.too_often(task):
+                machine.blame.give_up(task)
                 continue
             if not worker.hand:
                 worker.since = at
-            number, again = self.number(), task in self._machine.trust.again
+            number, again = self.number(), task in machine.trust.again
             worker.hand[number] = Attempt(number, task)
-            self._machine.kernels.begins(at, worker.id, worker.slot.slot)
+            machine.kernels.begins(at, worker.id, worker.slot.slot)
+            machine.ladder.handed(worker.slot)
             plan.given(worker)
-            self._machine.command(Hand(worker.id, task, number, again))
+            machine.command(Hand(worker.id, task, number, again))
             return True
         return False
+
+    def _next(self, at: float, record: SlotRecord) -> int | None:
+        """Take the next task for a worker in this slot; where everything seems to fail, one from far away."""
+        machine, streak = self._machine, self._machine.blame.hold.streak
+        places = machine.ladder.places(record)
+        if ORDINARY in places and streak.wants_far() and (far := machine.ledger.take_far()) is not None:
+            streak.tried_far(far)
+            return far
+        at_work = [w.slot for w in machine.workers.values() if w.state in AT_WORK and w.slot is not record]
+        for place in places:
+            others = [r.seat for r in at_work if not r.resting and place in machine.ladder.places(r)]
+            if (task := machine.ledger.take(at, record.seat, others, place)) is not None:
+                return task
+        return None
 
     def number(self) -> int:
         """Return the next attempt's number."""

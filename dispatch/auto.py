@@ -100,13 +100,13 @@ class Auto:
         self._capacity.learn_empty(sample, (d for d in self._given.devices if not self._loaded_on(d)))
         loaded = {w.id: w.slot.slot.devices[0] for w in machine.workers.values() if self._counts(w)}
         self._capacity.learn(sample, loaded)
-        if machine.paused or machine.blame.holding():
+        if machine.paused or machine.blame.hold.words or machine.ladder.own.record:
             self._tries.give_up(at, failed=False)
             self._disturbed()
         elif self._copies.waiting:
             self._copies.look(at, sample, self._frames)
             self._squeeze.may_join(at + BACK, self._copies.kept_out, "RAM")
-        elif self._squeeze.look(at, sample, self._frames, trying=self._tries.running):
+        elif self._squeeze.look(at, sample, trying=self._tries.running):
             self._tries.give_up(at)
             self._disturbed()
         elif self._tries.running:

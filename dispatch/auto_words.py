@@ -90,10 +90,6 @@ def again(name: str, count: int, memory: str) -> str:
     return f"{_number(count)} worker{'' if count == 1 else 's'} on {name}: there is enough {memory} for it now."
 
 
-def renewed(name: str, memory: int) -> str:
-    return f"The worker on {name} starts afresh: it has grown to {size(memory)} and RAM is short."
-
-
 def one_first(count: int, bytes: int) -> str:
     return (
         f"One worker first, to see what the scene needs: {count} copies of a {size(bytes)} file may not fit into RAM."

@@ -142,7 +142,7 @@ class Checks:
         """Give a fresh worker its check, or have one started. ``number`` gives the next attempt its number."""
         machine, workers = self._machine, self._machine.workers.values()
         # While the job is held a task goes first, to see whether things are mended; where none is left, a check does.
-        held = machine.blame.holding() and not machine.ledger.settled()
+        held = bool(machine.blame.hold.words) and not machine.ledger.settled()
         able = machine.trust.checked and self._failures < FAILURES and not held
         disturbs = machine.auto is not None and machine.auto.is_measuring(at) and not self._doubt
         if self._running or not able or disturbs:
@@ -228,7 +228,7 @@ _COMING = (WorkerState.STARTING, WorkerState.LOADING)
 def _is_fresh(worker: Worker) -> bool:
     """Whether it is loaded and has done nothing yet."""
     return worker.state is WorkerState.READY and not (
-        worker.begun or worker.hand or worker.check or worker.slot.resting
+        worker.begun or worker.hand or worker.check or worker.slot.resting or worker.slot.place
     )
 
 

@@ -31,6 +31,8 @@ class Course:
             return
         if not (self._closing or machine.stopping):
             if not machine.paused:
+                machine.blame.cards.go_on(at)
+                machine.ladder.go_on(at)
                 machine.checks.go_on(at, self._assignment.number)
                 self._assignment.hand_out(at)
             self._closing = machine.ledger.settled() if machine.paused else self._nothing_left(at)
@@ -50,8 +52,10 @@ class Course:
         machine = self._machine
         if machine.ledger.settled():
             return not machine.checks.pending()
-        if not machine.open_slots() and not self._alive() and not machine.recovering:
+        if machine.blame.hold.hopeless:
             return True
+        if not machine.open_slots() and not self._alive() and not machine.recovering:
+            return not machine.blame.cards.waits()
         return self._only_foreign_claims_left(at)
 
     def _only_foreign_claims_left(self, at: float) -> bool:
@@ -73,9 +77,11 @@ class Course:
             machine.outcome = Outcome.IMPOSSIBLE
         else:
             machine.outcome = Outcome.INCOMPLETE
+        machine.blame.sum_up()
         closed = [r.closed for r in machine.slots.values() if r.closed]
         if not machine.stopping and machine.ledger.counts[TaskState.WAITING] and len(closed) == len(machine.slots):
             why = f"No worker is left to render the rest ({closed[-1]})"
-            machine.tell("error", f"{why}: see what the worker's log says, mend it, and resume the job.")
+            look = "see what the worker's log says, mend it" if "log " in closed[-1] else "mend that"
+            machine.tell("error", f"{why}: {look} and resume the job.")
         machine.verdict.end(at)
         machine.command(End(machine.outcome))

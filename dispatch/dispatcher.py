@@ -39,7 +39,8 @@ from .events import (
     WorkerSaid,
 )
 from .folder_there import FolderThere
-from .journal import Journal, JournalFull
+from .insistence import Insistence, StoppedMeanwhile
+from .journal import Journal
 from .kernels_known import KernelsKnown
 from .line import InLine
 from .machine import Machine
@@ -49,7 +50,7 @@ from .owners import Owner
 from .presence import Presence
 from .process import Ended, Said, new_inbox
 from .protocol import FolderNoted, Rendered
-from .staff import Staff, given, not_started, slots
+from .staff import Staff, given, not_started, resort, slots
 from .voice import Listener, Voice
 
 TICK = 0.25
@@ -69,11 +70,13 @@ def run(folder: Path, listener: Listener | None = None, entry: Path | None = Non
     Raises:
         DispatchError: the folder is no job, another dispatcher runs it, or it cannot be written.
     """
-    task = job.load(folder)
+    task = job.load_to_run(folder)
     with job.lock(folder), contextlib.closing(Journal(folder / "journal.jsonl")) as record:
         dispatcher = Dispatcher(task, folder, record, listener, entry)
         try:
             return dispatcher.run()
+        except StoppedMeanwhile:
+            return dispatcher.stopped_meanwhile()
         finally:
             dispatcher.close()
 
@@ -88,18 +91,19 @@ class Dispatcher:
         self._there = FolderThere(folder)
         self._next_look = time.monotonic()
         self._late = 0.0
-        past = history.read(folder / "journal.jsonl")
+        self._frames = frames.arrange(frames.parse(task.frames), task.order)
+        past = history.read(folder / "journal.jsonl", len(self._frames), task.id)
         recovery.end_leftovers(past)
         self._staff = Staff(task, folder, self._owner.id, self._inbox, entry)
-        self._changes = Changes(task)
         self._disk = Disk()
         self._kernels = KernelsKnown(task)
         self._awake = host.KeepAwake(f"rendering {task.name}")
         self._line = InLine(task)
-        self._frames = frames.arrange(frames.parse(task.frames), task.order)
         self._voice = Voice(task, folder, record, self._frames, self._staff.pids, listener)
+        self._changes = Changes(task, self._voice.tell)
+        self._insistence = Insistence(record, folder, self._there, self._voice.tell)
         self._presence = Presence(self._owner, task.limits.heartbeat, past.owners, self._voice.note)
-        self._write("opened", owner=owner.id, boot=owner.boot, pid=os.getpid(), start=owner.start_time)
+        self._write("opened", job=task.id, owner=owner.id, boot=owner.boot, pid=os.getpid(), start=owner.start_time)
         done = recovery.settle(past, self._write)
         self._machine = Machine(
             len(self._frames),
@@ -111,29 +115,33 @@ class Dispatcher:
             label=lambda number: f"frame {self._frames[number]}",
             belief=recovery.belief(task, past),
             given=given(task),
+            resort=resort(task),
+            recycle=None if task.in_order or task.gather else task.recycle,
             kernels=self._kernels.kernels(),
         )
         self._machine.last_picture = history.last_picture(past)
-        self._machine.gather = task.gather
-        for known in past.folders:
-            self._presence.join(known)
-            self._machine.know_folder(known)
+        self._machine.gather, self._machine.blender = task.gather, task.blender
+        self._known = past.folders
 
     # --- the loop -----------------------------------------------------------------------------------------------
 
     def run(self) -> Outcome:
         """Render until the machine says that the job has ended, then audit."""
+        self._sync()  # our owner files must not be a stranger's to the next run
+        for known in self._known:
+            self._presence.join(known)
+            self._machine.know_folder(known)
         while self._machine.outcome is None:
             if not self._machine.started:
                 self._begin()
             self._handle(*self._events())
             self._look()
+        self._changes.tell_others()
         self._voice.tell_claims(self._machine)
         self._sync()  # the audit reads the journal
+        self._presence.keep()
         found = audit.audit(self._folder, self._job, look_into=False, elsewhere=self._machine.ledger.elsewhere)
-        outcome = self._machine.outcome
-        if outcome is Outcome.COMPLETE and found.complete < found.total:
-            outcome = Outcome.INCOMPLETE  # somebody removed or broke pictures that were in place
+        outcome = audit.outcome_of(found, self._machine.outcome, self._voice.tell)
         if outcome is Outcome.COMPLETE and self._job.movie:
             outcome = self._make_movie()
         self._presence.leave()
@@ -146,6 +154,12 @@ class Dispatcher:
         self._awake.release()
         closing.carry_out(self._folder, self._job.name, self._voice, self._show)
         return outcome
+
+    def stopped_meanwhile(self) -> Outcome:
+        """End without a word in the journal, which cannot be written."""
+        found = audit.audit(self._folder, self._job, look_into=False)
+        self._voice.show_end(self._machine, Outcome.STOPPED, found.sentence)
+        return Outcome.STOPPED
 
     def _make_movie(self) -> Outcome:
         folder = str(Path(self._job.movie).parent)
@@ -200,7 +214,7 @@ class Dispatcher:
                     yield self._staff.ended(item, time.monotonic())
         now = time.monotonic()
         if now >= self._next_look:
-            yield from wishes.take(self._folder, now, self._line, self._voice, self._write)
+            yield from wishes.take(self._insistence.asked(), now, self._line, self._voice, self._write)
             if sample := self._voice.gauged():
                 yield Gauged(now, sample)
             yield TimePassed(now, self._late + now - self._next_look)
@@ -242,7 +256,7 @@ class Dispatcher:
             case Kill(worker):
                 self._staff.kill(worker)
             case Recover(worker, attempts):
-                in_place = recovery.recover(self._presence, attempts, self._staff.temp)
+                in_place = recovery.recover(self._presence, attempts, self._staff.temp_of(worker))
                 return (Recovered(time.monotonic(), worker, in_place),)
             case Record() | Tell() | End():
                 pass
@@ -252,8 +266,7 @@ class Dispatcher:
         at = time.monotonic()
         if words := self._changes.blend_changed():
             return (WorkerEnded(at, worker, Fault.SCENE, words),)
-        for words in self._changes.others_changed():
-            self._voice.tell("warning", words)
+        self._changes.tell_others()
         try:
             child = self._staff.start(worker, slot)
         except OSError as error:
@@ -281,16 +294,5 @@ class Dispatcher:
         self._journal.write(what, facts)
 
     def _sync(self) -> None:
-        """Put the journal on disk; while that is impossible nothing else may happen."""
-        told = False
-        while True:
-            try:
-                self._journal.sync()
-                return
-            except JournalFull as error:
-                if not told:
-                    self._voice.tell("error", str(error))
-                    told = True
-                self._voice.show(self._machine)
-                self._there.mind(time.monotonic())
-                time.sleep(1.0)
+        """Put the journal on disk; while that is impossible nothing else happens but a stop."""
+        self._insistence.sync(lambda: self._voice.show(self._machine))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import lanes
 from .events import Load, Send, WorkerSaid
-from .model import Fault
+from .model import BlenderProgram, Fault
 from .protocol import (
     VERSION,
     Begun,
@@ -83,8 +83,15 @@ class Hearing:
             words = f"the child speaks protocol {hello.protocol}, not {VERSION}: the installation is mixed up"
             self._machine.kill(at, worker, Fault.CANNOT_START, words)
             return
+        made_with = self._machine.blender
+        if made_with is not None and hello.version != made_with.version:
+            # Two versions must not mix in one animation, and the next one would be no other.
+            self._machine.close(worker.slot, _updated(made_with, hello), worker=worker.id)
+            self._machine.dismiss_now(at, worker)
+            return
         worker.state, worker.since = WorkerState.LOADING, at
-        self._machine.command(Load(worker.id, worker.slot.slot, self._machine.trust.configured(worker)))
+        keeps = not self._machine.ladder.bare(worker.slot) and self._machine.trust.configured(worker)
+        self._machine.command(Load(worker.id, worker.slot.slot, keeps))
 
     def _on_loaded(self, at: float, worker: Worker, loaded: Loaded) -> None:
         if worker.state is not WorkerState.LOADING or not self._right_devices(at, worker, loaded.devices):
@@ -138,6 +145,7 @@ class Hearing:
             case Begun():
                 if not attempt.begun:
                     self._machine.trust.begun(worker, attempt)
+                    self._machine.recycling.begun(at, worker)
                 attempt.begun, attempt.begun_at, worker.since = True, at, at
             case Progressed():
                 if report.sample != attempt.sample:
@@ -164,11 +172,13 @@ class Hearing:
         if not attempt.begun:  # the word of its begin was lost
             attempt.begun, attempt.begun_at = True, at - report.phases.total
             self._machine.trust.begun(worker, attempt)
+            self._machine.recycling.begun(at, worker)
         attempt.pictures = report.pictures
         worker.since = at
         self._machine.kernels.finished(worker.id, worker.slot.slot)
         self._machine.pace.rendered(at - attempt.begun_at)
         self._machine.checks.rendered(worker, attempt, report.phases.total)
+        self._machine.recycling.rendered(worker, report.memory)
         devices = [device.id for device in worker.slot.slot.devices]
         self._machine.timing.rendered(worker.id, devices, report.phases, sum(p.size for p in report.pictures))
         self._machine.verdict.rendered(at, worker, report.phases, sum(p.size for p in report.pictures))
@@ -194,11 +204,14 @@ class Hearing:
         devices = (device.id for device in worker.slot.slot.devices)
         seconds = self._machine.pace.finished(worker.id, at, attempt.begun_at, devices)
         crowd = lanes.busy(self._machine.workers.values())
-        self._machine.costs.finished(worker.id, lanes.kind(worker, crowd), seconds, len(self._machine.workers))
+        kind = lanes.kind(worker, crowd)
+        self._machine.costs.finished(worker.id, kind, seconds, len(self._machine.workers))
+        self._machine.recycling.finished(at, worker, kind, seconds)
         worker.finished += 1
         worker.since = at
         worker.slot.deaths = 0.0
-        self._machine.blame.succeeded()
+        self._machine.blame.succeeded(worker)
+        self._machine.ladder.fitted(at, worker, attempt.task)
         self._machine.in_place(at, attempt, report.lost_to_others)
 
     def _on_skipped(self, at: float, worker: Worker, attempt: Attempt, report: Skipped) -> None:
@@ -219,3 +232,11 @@ class Hearing:
         # However many there are, looking at them must leave time for frames that nobody has claimed.
         pause *= max(1.0, ledger.elsewhere / LOOKED_AT)
         ledger.claimed_elsewhere(attempt.task, report.owner, report.since, at + pause)
+
+
+def _updated(made_with: BlenderProgram, hello: Hello) -> str:
+    now, then = (".".join(map(str, version)) for version in (hello.version, made_with.version))
+    return (
+        f"{made_with.path} is Blender {now} now, but the job was made with {then}: "
+        "put that one back and resume, or render it as a new job"
+    )

@@ -10,12 +10,23 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
+
+ORDINARY = ""
+"""The place where a task waits that any slot may take."""
 
 LOOKED_AT = 8
 """Waiting tasks looked at for one that need not avoid the asking slot."""
+
+
+class Seat(NamedTuple):
+    """Where a worker works: what a task that failed there should avoid as long as there are others."""
+
+    cards: str
+    slot: str
 
 
 class TaskState(IntEnum):
@@ -34,6 +45,10 @@ class Trouble:
     """Tries used up, see `faults.Rule.task`."""
     tries: int = 0
     words: str = ""
+    place: str = ORDINARY
+    """Where it waits: only who serves this place may take it (`ladder`)."""
+    tried: set[str] = field(default_factory=set)
+    """Cards and slots on which it failed in a way that another one might not."""
     elsewhere: str | None = None
     """Who claims it (empty: a plain Blender); None: nobody else."""
     since: float = 0.0
@@ -46,8 +61,9 @@ class Ledger:
     def __init__(self, count: int, done: Iterable[int] = ()) -> None:
         self.count = count
         self._states = bytearray(count)
-        self._fresh = 0
-        self._again: list[tuple[float, int, str]] = []  # (not before, task, slot to avoid)
+        self._fresh, self._last = 0, count
+        self._again: dict[str, list[tuple[float, int]]] = {}
+        """Place → heap of (not before, task)."""
         self.trouble: dict[int, Trouble] = {}
         self.counts = Counter({TaskState.WAITING: count})
         self.elsewhere = 0
@@ -66,35 +82,71 @@ class Ledger:
         """Tasks that wait and that nobody else claims."""
         return self.counts[TaskState.WAITING] - self.elsewhere
 
-    def take(self, now: float, slot: str, alone: bool) -> int | None:
-        """Hand out the next task for a slot, or None. ``alone``: no other slot works that could take what avoids this one."""
-        passed: list[tuple[float, int, str]] = []
+    def waiting_at(self, place: str) -> int:
+        """Tasks that wait at a place other than the ordinary one, those that somebody else claims among them."""
+        return len(self._again.get(place, ()))
+
+    def places(self) -> list[str]:
+        """Return the places where tasks wait, without the ordinary one."""
+        return [place for place, heap in self._again.items() if heap and place != ORDINARY]
+
+    def take(self, now: float, seat: Seat, others: Collection[Seat] = (), place: str = ORDINARY) -> int | None:
+        """Hand out the next task that waits at this place, or None.
+
+        ``others``: who else works and could take what failed on this seat; without others nothing avoids it.
+        """
+        found = self._take_again(now, place, seat, others)
+        if found is None and place == ORDINARY:
+            found = self._take_fresh()
+        return None if found is None else self._hand_out(found)
+
+    def take_far(self) -> int | None:
+        """Hand out the last of the tasks that nobody has tried, or None."""
+        while self._last > self._fresh:
+            self._last -= 1
+            if self._states[self._last] == TaskState.WAITING:
+                return self._hand_out(self._last)
+        return None
+
+    def _take_again(self, now: float, place: str, seat: Seat, others: Collection[Seat]) -> int | None:
+        heap = self._again.get(place, [])
+        passed: list[tuple[float, int]] = []
         found: int | None = None
-        while self._again and self._again[0][0] <= now and len(passed) < LOOKED_AT:
-            entry = heapq.heappop(self._again)
+        while heap and heap[0][0] <= now and len(passed) < LOOKED_AT:
+            entry = heapq.heappop(heap)
             if self._states[entry[1]] != TaskState.WAITING:
                 continue
-            if entry[2] == slot and not alone:
+            if self._avoids(entry[1], seat, others):
                 passed.append(entry)
                 continue
             found = entry[1]
             break
         for entry in passed:
-            heapq.heappush(self._again, entry)
-        if found is None:
-            found = self._take_fresh()
-        if found is not None:
-            self._claimed_elsewhere(found, None)
-            self._move(found, TaskState.OUT)
+            heapq.heappush(heap, entry)
         return found
 
+    def _avoids(self, task: int, seat: Seat, others: Collection[Seat]) -> bool:
+        """Whether the task failed on this seat's cards, or in its slot, and others have not tried it yet."""
+        trouble = self.trouble.get(task)
+        if trouble is None or not trouble.tried:
+            return False
+        tried = trouble.tried
+        return (seat.cards in tried and any(other.cards not in tried for other in others)) or (
+            seat.slot in tried and any(other.slot not in tried for other in others)
+        )
+
     def _take_fresh(self) -> int | None:
-        while self._fresh < self.count:
+        while self._fresh < self._last:
             task = self._fresh
             self._fresh += 1
             if self._states[task] == TaskState.WAITING:
                 return task
         return None
+
+    def _hand_out(self, task: int) -> int:
+        self._claimed_elsewhere(task, None)
+        self._move(task, TaskState.OUT)
+        return task
 
     def done(self, task: int) -> None:
         self._move(task, TaskState.DONE)
@@ -102,10 +154,26 @@ class Ledger:
         if trouble and trouble.tries:
             self.retried += 1
 
-    def give_back(self, task: int, not_before: float, avoid: str = "") -> None:
-        """The task waits again, without blame."""
+    def give_back(self, task: int, not_before: float) -> None:
+        """The task waits again at its place, without blame."""
         self._move(task, TaskState.WAITING)
-        heapq.heappush(self._again, (not_before, task, avoid))
+        trouble = self.trouble.get(task)
+        heap = self._again.setdefault(trouble.place if trouble else ORDINARY, [])
+        heapq.heappush(heap, (not_before, task))
+
+    def assign(self, task: int, place: str) -> None:
+        """From its next return on the task waits at this place."""
+        self.trouble.setdefault(task, Trouble()).place = place
+
+    def place(self, task: int) -> str:
+        """Return where the task waits when it waits."""
+        trouble = self.trouble.get(task)
+        return trouble.place if trouble else ORDINARY
+
+    def drain(self, place: str) -> list[int]:
+        """Take out all tasks that wait at a place, those that somebody else claims among them."""
+        heap, self._again[place] = self._again.get(place, []), []
+        return [self._hand_out(task) for _, task in sorted(heap) if self._states[task] == TaskState.WAITING]
 
     def undo(self, tasks: Iterable[int]) -> None:
         """Finished tasks wait again: their pictures are no good."""
@@ -119,6 +187,10 @@ class Ledger:
         trouble.tries += 1
         trouble.words = words
         return trouble.blame
+
+    def avoid(self, task: int, seat: Seat) -> None:
+        """The task failed here in a way that it might not elsewhere."""
+        self.trouble.setdefault(task, Trouble()).tried.update(seat)
 
     def forgive(self, task: int, weight: float) -> None:
         """Take blame back: the failure was the machine's, not the task's."""

@@ -26,12 +26,16 @@ from .course import Course
 from .events import Command, Event, Kill, Record, Recover, Send, Tell
 from .hearing import Hearing
 from .kernels import Kernels
+from .ladder import Ladder
 from .ledger import Ledger, TaskState
-from .model import Fault, Layout, Limits, Outcome
+from .model import BlenderProgram, Fault, Layout, Limits, Outcome
+from .own_slot import Resort
 from .pace import Pace
 from .protocol import Leave, Threads
 from .readings import Readings
+from .recycling import Recycling
 from .roster import AT_WORK, Attempt, SlotRecord, Worker, WorkerState, patience
+from .telling import Telling
 from .timing import Timing
 from .trust import Belief, Trust
 from .verdict import Verdict
@@ -39,6 +43,13 @@ from .verdict import Verdict
 
 class Machine:
     """All of a job's state. Readers (the snapshot) may look at the attributes; only `handle` writes them."""
+
+    outcome: Outcome | None = None
+    blender: BlenderProgram | None = None
+    last_picture = ""
+    """Main picture of the task that was put in place last."""
+    started = paused = stopping = ever_ready = gather = False
+    doubled, last_gain = 0, 0.0
 
     def __init__(
         self,
@@ -53,8 +64,13 @@ class Machine:
         belief: Belief | None = None,
         given: Given | None = None,
         kernels: Kernels | None = None,
+        recycle: int | None = 0,
+        resort: Resort | None = None,
     ) -> None:
-        """``label`` names a task (``frame 12``), ``gigabytes``: of the scene file, ``given``: what Auto may work with."""
+        """``label`` names a task (``frame 12``), ``gigabytes``: of the scene file, ``given``: what Auto may work with.
+
+        ``recycle``: see `Recycling`; ``resort``: what is done for tasks that fit on no card.
+        """
         self.limits = limits
         self.gigabytes = gigabytes
         self.label = label
@@ -68,21 +84,15 @@ class Machine:
         self.recovering: dict[int, dict[int, Attempt]] = {}
         """Attempts of workers that are gone, until what they left is cleared."""
         self.found = self.ledger.counts[TaskState.DONE]
-        self.doubled = 0
-        self.last_picture = ""
-        """Main picture of the task that was put in place last."""
-        self.started = self.paused = self.stopping = False
-        self.outcome: Outcome | None = None
-        self.blame = Blame(self, retries)
+        self.blame, self.ladder = Blame(self, retries), Ladder(self, resort or Resort())
         believed = belief or Belief()
         self.trust = Trust(self, believed)
         self.checks = Checks(self, believed.share, believed.seed)
         self.auto = Auto(self, given) if given else None
+        self.recycling = Recycling(self, recycle)
         self._hearing = Hearing(self)
         self._course = Course(self, Assignment(self))
-        self.ever_ready = self.gather = False
-        self._told: set[str] = set()
-        self.last_gain = 0.0
+        self._telling = Telling()
         self._out: list[Command] = []
 
     # --- the one way in -----------------------------------------------------------------------------------------
@@ -118,6 +128,7 @@ class Machine:
             case events.Gauged():
                 self.readings.add(event.at, event.sample)
                 self.verdict.look(event.at)
+                self.recycling.look(event.at, event.sample)
         if self.auto:
             self.auto.look(event)
         self._course.go_on(event.at)
@@ -138,6 +149,7 @@ class Machine:
         self.costs.forget(worker.id)
         self.kernels.gone(worker.id)
         self.timing.forget(worker.id)
+        self.recycling.forget(worker.id)
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
         self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
         if not asked_to_go and not worker.dismissed and not worker.check:
@@ -157,8 +169,8 @@ class Machine:
             if attempt.id in event.in_place and attempt.pictures is not None:
                 self.in_place(event.at, attempt)
             else:
-                not_before, avoid = self.blame.next_try(event.at, attempt.task) if attempt.begun else (event.at, "")
-                self.ledger.give_back(attempt.task, not_before, avoid)
+                not_before = self.blame.next_try(event.at, attempt.task) if attempt.begun else event.at
+                self.ledger.give_back(attempt.task, not_before)
 
     def in_place(self, at: float, attempt: Attempt, lost: tuple[str, ...] = ()) -> None:
         """A task's pictures are under their final names."""
@@ -232,7 +244,7 @@ class Machine:
         """Have these slots from now on; those of the same name stay, with the threads that they are given here."""
         wanted = {slot.name: slot for slot in slots}
         for name, record in self.slots.items():
-            if name not in wanted and not record.closed:
+            if name not in wanted and not (record.closed or record.place):
                 self.close(record, "not wanted any more", level="note")
                 if record.worker:
                     self.dismiss(at, record.worker)
@@ -270,6 +282,12 @@ class Machine:
             if level != "note":
                 self.tell(level, f"{record.slot.name} is left out: {why}", worker=worker)
 
+    def reopen(self, record: SlotRecord) -> None:
+        """Start workers in a closed slot again."""
+        if record.closed and self.slots[record.slot.name] is record:
+            self.slots[record.slot.name] = SlotRecord(record.slot)
+            self.record("slot opened", slot=record.slot.name, why="again")
+
     def command(self, command: Command) -> None:
         """Add to the answer."""
         self._out.append(command)
@@ -277,7 +295,6 @@ class Machine:
     def record(self, what: str, **facts: object) -> None:
         self.command(Record(what, facts))
 
-    def tell(self, level: str, text: str, *, once: bool = False, worker: int | None = None) -> None:
-        if not (once and text in self._told):
-            self._told.add(text) if once else None
-            self.command(Tell(level, text, worker))
+    def tell(self, level: str, text: str, *, once: bool = False, like: str = "", worker: int | None = None) -> None:
+        if words := self._telling.words(text, once=once, like=like):
+            self.command(Tell(level, words, worker))

@@ -202,8 +202,16 @@ class Limits:
     """How long the end of the job waits for claims without an owner (a plain Blender) that do not move."""
     heartbeat: float = 60.0
     """An owner on another machine whose heartbeat stood still for this long is dead."""
+    quarantine: float = 300.0
+    """First pause before a card that was left out is tried again; doubles with each trial that fails."""
+    systemic: float = 3600.0
+    """How long a job in which every frame fails, although it worked before, waits for that to be mended."""
     check: float = 0.01
     """Share of the job's work (no seconds) that may go into rendering frames again in a fresh Blender; 0: none."""
+    growth: float = 1.0
+    """Gigabytes (no seconds) by which a worker must have grown to start afresh, where memory is not about to run short."""
+    renewal: float = 0.02
+    """Share of a worker's time (no seconds) that its start may take for it to start afresh because of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +285,10 @@ class Job:
     """Frames depend on each other (un-baked simulation): one worker, forward."""
     retries: int = 3
     """How often a task that failed is tried again before it is given up as a poison task."""
+    last_resort: tuple[str, ...] = ()
+    """What may be tried for a frame that fits on no card: ``combined``, ``cpu``, in this order."""
+    recycle: int = 0
+    """Frames after which each worker starts afresh; 0: by measurement only."""
     release_claims_after: float = 0.0
     """Foreign claims (empty files without an owner) older than this many seconds are released; 0: never."""
     environment: dict[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .ledger import Seat
 from .model import Fault, Limits, Picture, Slot
 
 
@@ -101,6 +102,12 @@ class SlotRecord:
     """Its worker stays, but gets no more tasks for now: Auto compares layouts."""
     closed: str = ""
     """Why no worker is started here any more; empty: open."""
+    place: str = ""
+    """It is open only for tasks that wait at this place (`ladder`); empty: an ordinary slot."""
+
+    @property
+    def seat(self) -> Seat:
+        return Seat(" + ".join(sorted(device.card for device in self.slot.devices)), self.slot.name)
 
 
 def patience(worker: Worker, limits: Limits, gigabytes: float, usual: float) -> tuple[float, Fault, str]:
@@ -120,5 +127,5 @@ def patience(worker: Worker, limits: Limits, gigabytes: float, usual: float) -> 
         case WorkerState.LEAVING if not worker.hand:
             return limits.leave, Fault.HANG, "Blender did not end when asked"
     if worker.finished == 0:
-        return max(limits.first, limits.task), Fault.HANG, "no sign of life in its first frame"
-    return max(limits.task, limits.task_factor * usual), Fault.HANG, "no sign of life in a frame"
+        return max(limits.first, limits.task), Fault.HANG, "Blender said nothing in its first frame"
+    return max(limits.task, limits.task_factor * usual), Fault.HANG, "Blender said nothing in a frame"

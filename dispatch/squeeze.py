@@ -8,7 +8,7 @@ memory (another program, workers that grow), the answer is the same; only what t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,8 +18,7 @@ from .capacity import Capacity, free_vram, short_of_ram, short_of_vram
 from .gauges import Sample
 from .kinds import Kind
 from .model import Device
-from .roster import SlotRecord, Worker, WorkerState
-from .timing import WARM_UP
+from .roster import SlotRecord
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -38,9 +37,6 @@ BACK_LOOKS = 5
 
 TIMES = 4
 """How often a device's worker goes and comes back at most."""
-
-GROWN = 1.5
-"""A worker with so many times its first memory leaks: a fresh one helps."""
 
 
 class Decide(Protocol):
@@ -72,17 +68,14 @@ class Squeeze:
         self._short: Counter[str] = Counter()
         self._quiet: dict[str, float] = {}
         self._lost: dict[str, Lost] = {}
-        self._first: dict[int, int] = {}
-        """Worker → bytes of RAM when it was warm."""
 
     def may_join(self, at: float, devices: Iterable[Device], memory: str) -> None:
         """These devices have fewer workers than others of their kind for want of memory; one may join after then."""
         for device in devices:
             self._lost.setdefault(device.id, Lost(memory, at, 1))
 
-    def look(self, at: float, sample: Sample, frames: Mapping[int, int], *, trying: bool) -> bool:
+    def look(self, at: float, sample: Sample, *, trying: bool) -> bool:
         """See whether memory is short, or there is room again; return whether the layout has changed."""
-        self._note_first(sample, frames)
         for device in self._devices():
             if self._is_short(at, device.id, short=short_of_vram(sample, device)) and self._fewer_there(
                 at, sample, device
@@ -94,12 +87,6 @@ class Squeeze:
 
     def _devices(self) -> list[Device]:
         return [device for kind in self._kinds for device in kind.devices]
-
-    def _note_first(self, sample: Sample, frames: Mapping[int, int]) -> None:
-        self._first = {worker: memory for worker, memory in self._first.items() if worker in frames}
-        for worker, count in frames.items():
-            if count >= WARM_UP and worker not in self._first and (seen := sample.workers.get(worker)) and seen.memory:
-                self._first[worker] = seen.memory
 
     def _is_short(self, at: float, where: str, *, short: bool) -> bool:
         self._short[where] = self._short[where] + 1 if short else 0
@@ -121,13 +108,10 @@ class Squeeze:
 
     def _less_ram(self, at: float, sample: Sample) -> bool:
         there = [(device, found) for device in self._devices() if (found := self._berths.of(device))]
-        if not there:
+        if not there or self._machine.recycling.relieves(at):
             return False
         device, records = max(there, key=lambda pair: len(pair[1]))
         if len(records) < 2:
-            if leaking := self._leaking(sample, [record for _, found in there for record in found]):
-                self._renew(at, sample, leaking)
-                return True
             if len(there) < 2:
                 return False
             device, records = there[-1]
@@ -144,23 +128,6 @@ class Squeeze:
         lost = self._lost.setdefault(device.id, Lost())
         lost.memory, lost.times, lost.room = memory, lost.times + 1, 0
         lost.not_before = at + BACK * 2.0 ** (lost.times - 1)
-
-    def _leaking(self, sample: Sample, records: Iterable[SlotRecord]) -> Worker | None:
-        """Return the worker that has grown most, if that is much."""
-        workers = [r.worker for r in records if r.worker and r.worker.state is WorkerState.READY]
-        grown = [
-            (seen.memory / self._first[worker.id], worker)
-            for worker in workers
-            if worker.id in self._first and (seen := sample.workers.get(worker.id)) and seen.memory
-        ]
-        most, worker = max(grown, key=lambda pair: pair[0], default=(0.0, None))
-        return worker if most > GROWN else None
-
-    def _renew(self, at: float, sample: Sample, worker: Worker) -> None:
-        memory = sample.workers[worker.id].memory or 0
-        self._quiet["RAM"] = at + QUIET
-        self._machine.dismiss(at, worker)
-        self._decide("renew", auto_words.renewed(worker.slot.slot.name, memory), worker=worker.id, memory=memory)
 
     # --- one more -------------------------------------------------------------------------------------------------
 

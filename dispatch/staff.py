@@ -7,6 +7,7 @@ says when, `launch` says how.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -15,9 +16,10 @@ from . import failure_text, host, launch, layout, starting
 from .berths import Given
 from .events import Compare, Hand, WorkerEnded
 from .model import Fault, Job, Layout, Slot, Strategy
+from .own_slot import Resort
 from .process import Child, Ended, Inbox
 from .protocol import Check, Configure, Render, Request, encode
-from .workerlog import WorkerLog
+from .workerlog import EndedLogs, WorkerLog
 
 ENTRY = Path("child", "entry.py")
 
@@ -31,12 +33,12 @@ class Staff:
         self._inbox = inbox
         self._entry = entry or starting.copy_engine(folder) / ENTRY
         self._children: dict[int, Child] = {}
+        self._logs = EndedLogs()
         self._tied = host.ChildrenJob()
         config = folder / "config"
         self._config = config if config.is_dir() else None
-        self.temp = folder / "temp"
-        """The children's folder for temporary files."""
-        self.temp.mkdir(exist_ok=True)
+        self._temp = folder / "temp"
+        self._temp.mkdir(exist_ok=True)
 
     def start(self, worker: int, slot: Slot) -> Child:
         """Start one child.
@@ -54,7 +56,7 @@ class Staff:
             devices=slot.devices,
             config=self._config,
             threads=slot.threads,
-            temp=self.temp,
+            temp=self._make_temp(worker),
         )
         log = self.log_of(worker)
         changes = launch.environment_changes(os.environ, env)
@@ -64,6 +66,16 @@ class Staff:
         child = Child(worker, argv, env=env, log=log, inbox=self._inbox, job=self._tied)
         self._children[worker] = child
         return child
+
+    def temp_of(self, worker: int) -> Path:
+        """The worker's own folder for temporary files: Blender never removes what it makes there."""
+        return self._temp / str(worker)
+
+    def _make_temp(self, worker: int) -> Path:
+        with contextlib.suppress(OSError):  # a full disk: the start itself will tell
+            self.temp_of(worker).mkdir(exist_ok=True)
+            return self.temp_of(worker)
+        return self._temp
 
     def log_of(self, worker: int) -> Path:
         """Where the worker's Blender prints."""
@@ -113,8 +125,11 @@ class Staff:
     def ended(self, item: Ended, at: float) -> WorkerEnded:
         """Return the machine's event for a child's end, with its kind read from exit status and log."""
         child = self._children.pop(item.worker)
+        self._logs.add(child.log, good=item.status == 0)
+        shutil.rmtree(self.temp_of(item.worker), ignore_errors=True)
         if item.status == 0:
-            return WorkerEnded(at, item.worker, None, "it ended by itself")
+            words = f"Blender ended by itself, as a script can end it, log {child.log.path.name}"
+            return WorkerEnded(at, item.worker, None, words)
         fault = failure_text.classify_exit(item.status, child.log_tail())
         return WorkerEnded(at, item.worker, fault, f"{end_words(item.status)}, log {child.log.path.name}")
 
@@ -128,7 +143,7 @@ class Staff:
         for child in self._children.values():
             child.join(deadline)
         self._tied.close()
-        shutil.rmtree(self.temp, ignore_errors=True)  # a killed Blender leaves its own there
+        shutil.rmtree(self._temp, ignore_errors=True)
 
 
 def slots(job: Job, tasks: int) -> Layout:
@@ -152,6 +167,12 @@ def given(job: Job) -> Given | None:
     return Given(job.devices, _cores(job), job.threads, job.blend_size)
 
 
+def resort(job: Job) -> Resort:
+    """Return what may be done for frames that fit on no card."""
+    allowed = job.last_resort if job.engine == layout.CYCLES else ()
+    return Resort(allowed, job.threads or _cores(job), climbs=not (job.gather or job.in_order))
+
+
 def _cores(job: Job) -> int:
     return job.cores or max(1, host.cores() - host.has_display())
 
@@ -163,6 +184,8 @@ def not_started(worker: int, at: float, error: OSError) -> WorkerEnded:
 
 def end_words(status: int) -> str:
     """Say how a process ended."""
+    if status == failure_text.EXIT_PARENT_GONE:
+        return "its pipes were closed, as a script can close them"
     if status >= 0:
         return f"exit status {status}"
     names = {6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}

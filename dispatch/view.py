@@ -105,7 +105,7 @@ def _state(machine: Machine, beside: Beside) -> str:
         return "stopping"  # at the latter's end the files are still to be looked at
     if beside.behind:
         return "waiting"
-    if machine.paused or machine.blame.hold_words:
+    if machine.paused or machine.blame.hold.words:
         return "paused"
     return "rendering" if machine.ever_ready else "starting"
 

@@ -66,7 +66,7 @@ class Voice:
 
     def tell(self, level: str, text: str, log: Path | None = None) -> None:
         """Say one sentence; it is on disk after the next sync of the journal. ``log`` tells more."""
-        at = datetime.now().astimezone().isoformat(timespec="seconds")
+        at, text = datetime.now().astimezone().isoformat(timespec="seconds"), wording.clean(text)
         self._messages.append(Message(at, level, text, str(log or "")))
         self._journal.write("told", {"level": level, "text": text})
 
@@ -105,7 +105,8 @@ class Voice:
             self._listener(snapshot)
 
     def tell_claims(self, machine: Machine) -> None:
-        """Say at the end which frames somebody else still has."""
+        """Say at the end which frames somebody else still has, and what was noted since the last look."""
+        self.tell_notes()
         since = [t.since for t in machine.ledger.trouble.values() if t.elsewhere is not None]
         if since:
             words = wording.elsewhere(len(since), wording.moment(min(since), time.time()))

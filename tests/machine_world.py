@@ -45,10 +45,10 @@ class World:
     def __init__(self, tasks=3, slots=2, *, retries=3, limits=None, same_card=False, done=(), belief=None):
         self.now = 0.0
         self.same_card = same_card
-        self.machine = Machine(
+        self.machine = self.make_machine(
             tasks,
             self.make_slots(slots),
-            limits or Limits(),
+            limits=limits or Limits(),
             retries=retries,
             done=done,
             belief=belief or Belief(),
@@ -60,6 +60,9 @@ class World:
         self.committed: list[int] = []
         self.poison: set[int] = set()
         self.feed(Started(self.now))
+
+    def make_machine(self, tasks: int, slots: Layout, **settings) -> Machine:
+        return Machine(tasks, slots, **settings)
 
     def make_slots(self, count: int) -> Layout:
         return tuple(
@@ -133,13 +136,17 @@ class World:
         for _ in range(most):
             if self.machine.outcome is not None:
                 return
-            self.now += 0.5
-            for worker in [w for w in self.machine.workers.values() if w.id not in without]:
-                self._play(worker)
-            for worker in list(self.machine.recovering):
-                self.feed(Recovered(self.now, worker, ()))
-            self.feed(TimePassed(self.now))
+            self.round(without)
         raise AssertionError("the job does not end")
+
+    def round(self, without=frozenset()) -> None:
+        """Let half a second pass, and everybody do what it has to do."""
+        self.now += 0.5
+        for worker in [w for w in self.machine.workers.values() if w.id not in without]:
+            self._play(worker)
+        for worker in list(self.machine.recovering):
+            self.feed(Recovered(self.now, worker, ()))
+        self.feed(TimePassed(self.now))
 
     def _play(self, worker) -> None:
         match worker.state:

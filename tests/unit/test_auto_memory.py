@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from simulated_auto import FOUR, LIGHT, decisions, names, said
+from simulated_auto import FOUR, LIGHT, decisions, names
 from simulated_machine import GB, Card, SimulatedMachine
 
 from dispatch.model import Fault, Outcome
@@ -66,24 +66,6 @@ def test_the_display_card_keeps_room_for_the_display():
     world = SimulatedMachine(replace(LIGHT, vram=int(3.0 * GB)), cards, tasks=2500, cores=64, auto=True).run()
     assert "on 1 of 2" in decisions(world)[0][1]["words"]
     assert {slot for slot in world.by_slot if slot.endswith(" 2")} == {"Card (01:00) 2"}
-
-
-def test_workers_that_leak_become_fewer_and_then_start_afresh():
-    scene = replace(LIGHT, leak=15 << 20)
-    world = SimulatedMachine(scene, FOUR, tasks=8000, cores=64, ram=64 * GB, auto=True)
-    least = []
-    world.at(100.0, lambda: watch_ram(world, least))
-    world.run()
-    assert world.machine.outcome is Outcome.COMPLETE
-    assert "fewer" in names(world)
-    assert "renew" in names(world)
-    assert min(least) > 0
-    assert any("RAM are free" in words for words in said(world))
-
-
-def watch_ram(world: SimulatedMachine, least: list[int]) -> None:
-    least.append(world.ram_free())
-    world.after(5.0, lambda: watch_ram(world, least))
 
 
 def test_memory_that_shrinks_is_not_trusted():

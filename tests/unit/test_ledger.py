@@ -6,34 +6,38 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.ledger import Ledger, TaskState
+from dispatch.ledger import Ledger, Seat, TaskState
+
+HERE = Seat("card 1", "a")
+OTHERS = (Seat("card 2", "b"),)
 
 
 def test_tasks_come_in_order_and_those_that_are_done_never():
     ledger = Ledger(5, done=[0, 3])
-    assert [ledger.take(0.0, "a", alone=True) for _ in range(4)] == [1, 2, 4, None]
+    assert [ledger.take(0.0, HERE) for _ in range(4)] == [1, 2, 4, None]
 
 
 def test_a_task_waits_for_its_time_and_then_comes_before_fresh_ones():
     ledger = Ledger(3)
-    ledger.take(0.0, "a", alone=True)
+    ledger.take(0.0, HERE)
     ledger.give_back(0, not_before=10.0)
-    assert ledger.take(5.0, "a", alone=True) == 1
-    assert ledger.take(10.0, "a", alone=True) == 0
+    assert ledger.take(5.0, HERE) == 1
+    assert ledger.take(10.0, HERE) == 0
 
 
 def test_a_task_avoids_a_slot_while_another_works():
     ledger = Ledger(2)
-    ledger.take(0.0, "a", alone=True)
-    ledger.give_back(0, 0.0, avoid="a")
-    assert ledger.take(0.0, "a", alone=False) == 1
-    assert ledger.take(0.0, "a", alone=False) is None
-    assert ledger.take(0.0, "a", alone=True) == 0
+    ledger.take(0.0, HERE)
+    ledger.avoid(0, HERE)
+    ledger.give_back(0, 0.0)
+    assert ledger.take(0.0, HERE, OTHERS) == 1
+    assert ledger.take(0.0, HERE, OTHERS) is None
+    assert ledger.take(0.0, HERE) == 0
 
 
 def test_blame_is_added_and_forgiven_and_a_finished_task_counts_as_retried():
     ledger = Ledger(1)
-    ledger.take(0.0, "a", alone=True)
+    ledger.take(0.0, HERE)
     assert ledger.blame(0, 1.0, "crashed") == 1.0
     ledger.forgive(0, 1.0)
     assert ledger.blamed(0) == 0.0
@@ -51,7 +55,7 @@ def test_every_task_is_in_one_state_and_the_counts_are_right(steps):
     ledger, out = Ledger(6), []
     for now, (step, pick) in enumerate(steps):
         if step == "take":
-            task = ledger.take(float(now), "a", alone=True)
+            task = ledger.take(float(now), HERE)
             if task is not None:
                 assert task not in out
                 out.append(task)

@@ -22,7 +22,7 @@ from dispatch.events import (
     WorkerEnded,
 )
 from dispatch.ledger import TaskState
-from dispatch.model import Fault, Outcome
+from dispatch.model import BlenderProgram, Fault, Outcome
 from dispatch.protocol import (
     Begun,
     Broken,
@@ -231,6 +231,26 @@ def test_a_worker_on_another_device_is_ended_before_it_renders():
     world.say(1, world.loaded(1, devices=("CPU",)))
     assert Kill(1) in world.log
     assert not world.handed
+
+
+def test_a_blender_that_was_updated_renders_nothing_and_its_slot_says_so():
+    world = World(tasks=3, slots=1)
+    world.machine.blender = BlenderProgram("/opt/blender", is_module=False, version=(5, 0, 1))
+    world.say(1, Hello(1, 11, (5, 0, 2), ""))
+    assert Kill(1) in world.log
+    said = [command.text for command in world.log if isinstance(command, Tell)]
+    assert any("/opt/blender is Blender 5.0.2 now, but the job was made with 5.0.1" in text for text in said)
+    world.feed(WorkerEnded(world.now, 1, Fault.KILLED, "ended by SIGKILL"))
+    assert world.machine.outcome is Outcome.IMPOSSIBLE
+    assert not world.handed
+
+
+def test_a_scene_file_that_changed_closes_the_slot_at_once_since_no_blender_was_started():
+    world = World(tasks=3, slots=1)
+    world.feed(WorkerEnded(world.now, 1, Fault.SCENE, "a.blend changed"))
+    said = [command.text for command in world.log if isinstance(command, Tell)]
+    assert "GPU 1 is left out: a.blend changed" in said
+    assert not any("another one is started" in text for text in said)
 
 
 def test_pictures_of_a_worker_that_slipped_to_another_device_are_never_put_in_place():

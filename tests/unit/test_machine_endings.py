@@ -61,7 +61,7 @@ def test_children_that_die_of_a_full_disk_are_started_less_and_less_often():
         end_all(world, Fault.DISK_FULL)
         world.tick(0.25)
     assert len([c for c in world.log if isinstance(c, Spawn)]) < 10
-    assert world.machine.blame.hold_words
+    assert world.machine.blame.hold.words
     assert world.machine.open_slots()
 
 

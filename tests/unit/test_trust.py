@@ -370,7 +370,7 @@ def test_a_hold_that_no_frame_can_end_ends_with_the_check_that_is_wanted_still()
     world = with_a_doubt()
     for worker in list(world.machine.workers.values()):
         world.feed(WorkerEnded(world.now, worker.id, Fault.DISK_FULL, "no space"))
-    assert world.machine.blame.holding()
+    assert world.machine.blame.hold.words
     world.run()
     assert world.machine.outcome is Outcome.COMPLETE
 

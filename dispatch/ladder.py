@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks that do not fit into memory climb a ladder (`rungs`), and the others go on beside them.
+
+A part of the machine with a file of its own, under the machine's rules: no clock, no process, no file. Owns where such
+tasks wait and who may take them. No rung counts as a try of the task: each comes once, so the ladder ends by itself.
+A job whose tasks all fit pays nothing for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import fit_words
+from .ledger import ORDINARY, TaskState
+from .memory_told import MemoryTold
+from .model import Device, Fault
+from .own_slot import OwnSlot, Resort, cards, devices_of, ordinary
+from .roster import AT_WORK, SlotRecord, Worker
+from .rungs import ALONE, CPU, NOWHERE, RESORTS, TOGETHER, Climb, gpus, next_place, serves
+from .small_cards import SmallCards
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+BARE_ENOUGH = 3
+"""Frames that fitted only into a fresh Blender without kept data, until no worker keeps any."""
+
+
+class Ladder:
+    def __init__(self, machine: Machine, resort: Resort) -> None:
+        self._machine = machine
+        self._resort = resort
+        self.memory = MemoryTold(machine.readings)
+        self.own = OwnSlot(machine, resort, self.memory)
+        self._climbs: dict[int, Climb] = {}
+        self._small = SmallCards()
+        self._returned: set[str] = set()
+        """Slots that were closed for a task that then needed the whole card, and were opened again."""
+        self._closed_at: dict[str, float] = {}
+        """Card, or empty for RAM → when there was one worker fewer."""
+        self._bare = 0
+
+    # --- who may take what ----------------------------------------------------------------------------------------
+
+    def places(self, record: SlotRecord) -> tuple[str, ...]:
+        """Return the places whose tasks this slot may take now, the heaviest first."""
+        if record.place:
+            return (record.place,)
+        devices = record.slot.devices
+        heavy = [place for place in self._machine.ledger.places() if serves(place, devices, self.memory.total)]
+        return (*heavy, *(() if self._rests(devices) else (ORDINARY,)))
+
+    def is_ordinary(self, record: SlotRecord) -> bool:
+        """Whether this slot takes any task now."""
+        return not record.place and not self._rests(record.slot.devices) and not self.own.aside(record)
+
+    def waiting(self, record: SlotRecord) -> int:
+        """Return how many tasks wait only for this slot and others like it."""
+        return sum(self._machine.ledger.waiting_at(place) for place in self.places(record) if place != ORDINARY)
+
+    def bare(self, record: SlotRecord) -> bool:
+        """Whether a worker in this slot keeps no data between frames."""
+        return bool(record.place) or self._bare >= BARE_ENOUGH
+
+    def handed(self, record: SlotRecord) -> None:
+        """A task was handed to a worker there."""
+        for card in gpus(record.slot.devices):
+            self._small.handed(card.name, self._settled())
+
+    def _rests(self, devices: tuple[Device, ...]) -> bool:
+        """Whether frames do not fit there at present, and bigger cards are at work for them."""
+        here = gpus(devices)
+        if len(here) != 1 or not self._small.rests(here[0].name, self._settled()):
+            return False
+        return self._is_small(here[0])
+
+    def _is_small(self, card: Device) -> bool:
+        total = self.memory.total
+        return any(total(other) > total(card) for other in gpus(devices_of(self._machine)))
+
+    def _settled(self) -> int:
+        counts = self._machine.ledger.counts
+        return counts[TaskState.DONE] + counts[TaskState.GIVEN_UP]
+
+    # --- what did not fit -----------------------------------------------------------------------------------------
+
+    def failed(self, at: float, worker: Worker, task: int, fault: Fault, words: str) -> bool:
+        """A task ran out of memory: choose where it waits when it is given back. False: it is a failure like others."""
+        record = worker.slot
+        if fault is Fault.OUT_OF_VRAM and not gpus(record.slot.devices):
+            return False
+        if not record.place and self._just_fewer(at, record, fault):
+            return True  # it began before
+        if not self._resort.climbs:
+            return self.fewer(at, worker, fault, words)
+        climb = self._climbs.setdefault(task, Climb())
+        climb.fault, climb.words = fault, words
+        if not climb.fewer and self.fewer(at, worker, fault, words):
+            climb.fewer = record.slot.name
+            return True
+        self._note(climb, worker)
+        place = self._next(climb)
+        self._send(task, climb, place)
+        if place != NOWHERE:
+            said = fit_words.tried_next(self._machine.label(task), record.slot.name, climb, place)
+            self._machine.tell("warning", said, like=f"does not fit: {place}", worker=worker.id)
+        return True
+
+    def fewer(self, at: float, worker: Worker, fault: Fault, words: str) -> bool:
+        """Close this slot where another one shares the card (VRAM) or the machine (RAM); return whether one was closed.
+
+        Several that run out of memory at once do so for one reason.
+        """
+        machine, record = self._machine, worker.slot
+        if record.closed or record.place:
+            return False
+        if self._just_fewer(at, record, fault):
+            return True
+        if not self._sharing(record, fault):
+            return False
+        machine.close(record, f"{fault}{fit_words.tail(words)}; fewer workers go on", level="warning", worker=worker.id)
+        for where in _where(record, fault):
+            self._closed_at[where] = at
+        if worker.state in AT_WORK:
+            machine.dismiss_now(at, worker)
+        return True
+
+    def _sharing(self, record: SlotRecord, fault: Fault) -> list[SlotRecord]:
+        others = [other for other in ordinary(self._machine) if other is not record]
+        if fault is not Fault.OUT_OF_VRAM:
+            return others
+        return [other for other in others if cards(other.slot) & cards(record.slot)]
+
+    def _just_fewer(self, at: float, record: SlotRecord, fault: Fault) -> bool:
+        long_ago = at - self._machine.limits.together
+        return any(self._closed_at.get(where, float("-inf")) >= long_ago for where in _where(record, fault))
+
+    def _note(self, climb: Climb, worker: Worker) -> None:
+        """Remember where the task did not fit."""
+        record, here = worker.slot, gpus(worker.slot.slot.devices)
+        climb.done |= {record.place} if record.place else {TOGETHER} if len(here) > 1 else set()
+        if climb.fault is not Fault.OUT_OF_VRAM:
+            return
+        card = min(here, key=self.memory.total)
+        total = self.memory.total(card)
+        if total >= climb.over and record.place != TOGETHER:
+            free = self.memory.was_free(card, worker.born)
+            climb.over, climb.total, climb.free, climb.name = total, total, free, card.name
+        if record.place or len(here) > 1 or self._sharing(record, climb.fault):
+            return
+        climb.unshared = True
+        if self.bare(record):
+            climb.done.add(ALONE + card.name)
+        if self._is_small(card) and self._small.failed(card.name, self._settled()):
+            self._machine.tell("warning", fit_words.too_small(card.name, total))
+
+    def _next(self, climb: Climb) -> str:
+        return next_place(climb, devices_of(self._machine), self.memory.total, self._resort.allowed)
+
+    def _send(self, task: int, climb: Climb, place: str) -> None:
+        self._machine.ledger.assign(task, place)
+        self._machine.record("rung", task=task, place=place, fault=climb.fault)
+        if place in (*RESORTS, NOWHERE):
+            self._take_back(climb)
+
+    def _take_back(self, climb: Climb) -> None:
+        """One worker fewer did not help this task: have the slot back. Once, or tasks like it would take turns."""
+        machine, name = self._machine, climb.fewer
+        record = machine.slots.get(name)
+        if record and record.closed and name not in self._returned and machine.auto is None:
+            self._returned.add(name)
+            machine.reopen(record)
+
+    # --- what did fit, and what never will --------------------------------------------------------------------------
+
+    def fitted(self, at: float, worker: Worker, task: int) -> None:
+        """A task was put in place."""
+        record = worker.slot
+        for card in gpus(record.slot.devices) if not record.place else ():
+            self._small.fitted(card.name)
+        climb = self._climbs.pop(task, None)
+        if climb is None or not record.place.startswith(ALONE):
+            return
+        self._take_back(climb)
+        if climb.unshared and self._bare < BARE_ENOUGH:
+            self._bare += 1
+            if self._bare == BARE_ENOUGH:
+                self._keep_nothing(at)
+
+    def _keep_nothing(self, at: float) -> None:
+        """What helped these frames may help all: begin them anew, wherever there is room."""
+        machine = self._machine
+        machine.tell("warning", fit_words.kept_nothing(BARE_ENOUGH))
+        for worker in list(machine.workers.values()):
+            if not worker.slot.place:
+                machine.dismiss(at, worker)
+        for place in [place for place in machine.ledger.places() if place.startswith(ALONE)]:
+            for task in machine.ledger.drain(place):
+                self._send(task, self._climbs.setdefault(task, Climb()), ORDINARY)
+                machine.ledger.give_back(task, at)
+
+    def go_on(self, at: float) -> None:
+        """Look after the tasks that wait for a place of their own, after every event."""
+        ledger = self._machine.ledger
+        places = ledger.places()
+        here = ordinary(self._machine) if places else []
+        for place in places if here else ():
+            if place == NOWHERE:
+                for task in ledger.drain(place):
+                    self._give_up(task)
+            elif self._is_stranded(place, here):
+                for task in ledger.drain(place):
+                    climb = self._climbs.setdefault(task, Climb())
+                    climb.done.add(place)
+                    self._send(task, climb, self._next(climb))
+                    ledger.give_back(task, at)
+        if places or self.own.record:
+            self.own.go_on(at)
+
+    def _is_stranded(self, place: str, here: list[SlotRecord]) -> bool:
+        """Whether nobody is there any more, or ever will be, who serves this place."""
+        own = self.own.record
+        if (own and own.place == place) or self.own.devices(place):
+            return False
+        return not any(serves(place, record.slot.devices, self.memory.total) for record in here)
+
+    def _give_up(self, task: int) -> None:
+        climb = self._climbs.pop(task, None) or Climb()
+        allowed = CPU in self._resort.allowed or CPU in climb.done
+        label = self._machine.label(task)
+        self._machine.blame.give_up(task, fit_words.given_up(label, climb, self.memory.ram(), cpu_allowed=allowed))
+
+
+def _where(record: SlotRecord, fault: Fault) -> set[str]:
+    return cards(record.slot) if fault is Fault.OUT_OF_VRAM else {""}
