@@ -8,13 +8,13 @@ Pure, but for the help text that argparse prints. Owns names and defaults of com
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from typing import Any, NoReturn
 
-from .model import Backend, DispatchError, Limits, Order, Strategy, Then
+from . import deadlines
+from .model import Backend, DispatchError, Order, Strategy, Then
 from .preparation import Wishes
+from .rungs import RESORTS
 
 PROGRAM = "python -m dispatch"
 
@@ -75,33 +75,25 @@ def wishes(given: argparse.Namespace) -> Wishes:
         persistent_data=given.persistent_data,
         share_devices=given.share_devices,
         retries=given.retries,
+        last_resort=last_resort(given.last_resort),
+        recycle=given.recycle,
         release_claims_after=given.release_claims_after * 60.0,
         then=Then(given.then),
-        limits=limits(given.limits),
+        limits=deadlines.parse(given.limits),
     )
 
 
-def limits(text: str) -> Limits:
-    """Return the engine's limits with those of ``load=900,first=3600`` replaced.
+def last_resort(text: str) -> tuple[str, ...]:
+    """Return what may be tried for frames that fit on no card: ``none``, or names of `rungs.RESORTS`.
 
     Raises:
-        DispatchError: an unknown name, or no number.
+        DispatchError: an unknown name.
     """
-    known = {f.name: type(getattr(Limits(), f.name)) for f in fields(Limits)}
-    changed: dict[str, Any] = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, _, value = (word.strip() for word in part.partition("="))
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}."
-            raise DispatchError(f"There is no limit '{name}': {hint}")
-        try:
-            changed[name] = known[name](value)
-        except ValueError:
-            changed[name] = -1
-        if not 0 <= changed[name] < 1e9:
-            raise DispatchError(f"Limit '{part}' needs a number, 0 or more: write it like {name}=900.")
-    return replace(Limits(), **changed)
+    named = {part.strip() for part in text.split(",")} - {"", "none"}
+    if unknown := named - {*RESORTS}:
+        known = ", ".join(("none", *RESORTS))
+        raise DispatchError(f"--last-resort does not know '{', '.join(sorted(unknown))}': use {known}.")
+    return tuple(name for name in RESORTS if name in named)
 
 
 def backend(word: str) -> Backend | None:
@@ -148,6 +140,8 @@ def _parser(program: str) -> Parser:
 
     _render(commands.add_parser("render", help="render a .blend; ends when the job has ended", epilog=EXIT_WORDS))
 
+    _doctor(commands.add_parser("doctor", help="look at this machine: what cannot work, and what to do"))
+
     _measure(commands.add_parser("measure", help="measure ways to render a .blend here; ends in a recommendation"))
 
     status = _on_job(commands, "status", "list the jobs, or show one", optional=True)
@@ -163,6 +157,7 @@ def _parser(program: str) -> Parser:
     report = _on_job(commands, "report", "write the report of a job or a measurement: one HTML file")
     report.add_argument("-o", "--output", metavar="FILE.html", default="", help="default: report.html in its folder")
     report.add_argument("--open", action="store_true", help="show it in the browser")
+    _support(_on_job(commands, "support", "pack what helps to find a fault into a zip, redacted", optional=True))
     run = commands.add_parser("run", help="the dispatcher itself, on a prepared job folder")
     run.add_argument("job", metavar="JOBDIR", help="the job's folder")
     _jobs_dir(run)
@@ -208,7 +203,11 @@ def _render(parser: Parser) -> None:
                        help="CPU threads per worker; default: cores / workers")  # fmt: skip
     where.add_argument("--share-devices", action="store_true", help="do not wait for jobs that hold the same cards")
     _program_options(where)
-    how = parser.add_argument_group("how")
+    _how(parser.add_argument_group("how"))
+    _display_options(parser)
+
+
+def _how(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--autoexec", action=argparse.BooleanOptionalAction, default=None,
                      help="run scripts in the file; default: as this Blender decides")  # fmt: skip
     how.add_argument("--persistent-data", choices=["auto", "on", "file"], default="auto",
@@ -216,13 +215,16 @@ def _render(parser: Parser) -> None:
     how.add_argument(
         "--retries", metavar="N", type=_number(0), default=3, help="how often a frame that failed is tried again"
     )
+    how.add_argument("--last-resort", metavar="none|combined|cpu|combined,cpu", default="none",
+                     help="what may render a frame that fits on no card; default: none, it is given up")  # fmt: skip
+    how.add_argument("--recycle", metavar="N", type=_number(0), default=0,
+                     help="start each Blender afresh after N frames; default: when its memory or pace asks for it")  # fmt: skip
     how.add_argument("--limits", metavar="NAME=N,…", default="", help="deadlines in seconds, e.g. load=900,first=3600")
     how.add_argument("--then", choices=[*Then], default=Then.NOTHING,
                      help="when the job has ended by itself; in the minute before, Ctrl-C or 'stop' prevents it")  # fmt: skip
     how.add_argument("--release-claims-after", metavar="MINUTES", type=_number(0, float), default=0.0,
                      help="take over claims that no living dispatcher holds when they are older; 0: never")  # fmt: skip
     _jobs_dir(how)
-    _display_options(parser)
 
 
 def _measure(parser: Parser) -> None:
@@ -239,6 +241,20 @@ def _measure(parser: Parser) -> None:
     how.add_argument("--seed", metavar="N", type=_number(0), default=0, help="of the order of the runs")
     how.add_argument("--report", metavar="FILE.html", default="", help="write the report too")
     how.add_argument("--render", action="store_true", help="go on to render the file in the recommended way")
+
+
+def _doctor(parser: Parser) -> None:
+    parser.add_argument("blend", metavar="FILE.blend", nargs="?", default="", help="look at this scene too")
+    parser.add_argument("--json", action="store_true", help="one JSON object, with all facts")
+    parser.add_argument("--blender", metavar="PATH", help="as for render")
+    parser.add_argument("--no-render", action="store_true", help="render no small picture on each device")
+    _jobs_dir(parser)
+
+
+def _support(parser: Parser) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE.zip", default="", help="default: in the current folder")
+    parser.add_argument("--keep-paths", action="store_true", help="show whole paths, but for the home folder")
+    parser.add_argument("--blender", metavar="PATH", help="as for render; default: the job's own")
 
 
 def _program_options(parser: argparse._ActionsContainer) -> None:

@@ -8,6 +8,7 @@ be written: a full disk must not stop a render through its log.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from pathlib import Path
@@ -19,6 +20,8 @@ TAIL = 4 << 20
 """Bytes after which the newest part is turned over; up to twice as much is kept."""
 REMEMBERED = 256 << 10
 """Bytes kept in memory for `tail`."""
+KEPT_LOGS = 200
+"""Logs kept of workers that ended well, and as many of those that did not: a worker may start afresh for every frame."""
 
 
 class WorkerLog:
@@ -95,3 +98,19 @@ class WorkerLog:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+
+class EndedLogs:
+    """The logs of workers that have ended: the oldest go, those of trouble for trouble's only."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bool, deque[tuple[Path, ...]]] = {True: deque(), False: deque()}
+
+    def add(self, log: WorkerLog, *, good: bool) -> None:
+        """A worker has ended, ``good``: by itself and with a clean exit."""
+        kept = self._kept[good]
+        kept.append((log.path, log.tail_path, log.old_path))
+        while len(kept) > KEPT_LOGS:
+            for path in kept.popleft():
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)

@@ -76,6 +76,8 @@ def wishes(scene: bpy.types.Scene, facts: SceneFacts, kind: Kind, blend: str) ->
         persistent_data=_engine_name(chosen.persistent_data),
         share_devices=chosen.share_devices,
         retries=chosen.retries,
+        last_resort=settings.RESORTS[chosen.last_resort],
+        recycle=chosen.recycle,
         resolution=chosen.resolution if chosen.use_test else 0,
         samples=float(chosen.samples) if chosen.use_test else 0.0,
         limits=limits(),

@@ -25,6 +25,14 @@ PERSISTENT_DATA = (
     ("ON", "On", "Always keep the scene's data between frames"),
     ("FILE", "As in File", "As Render Properties, Performance, Persistent Data says"),
 )
+LAST_RESORTS = (
+    ("GIVE_UP", "Give It Up", "Render the others, and say how much memory it would need"),
+    ("COMBINED", "All Cards Together", "Try it on all cards as one device. Helps where cards share memory (NVLink)"),
+    ("CPU", "Processor", "Render it on the processor, when nothing else is left to do: slow, but there is more memory"),
+    ("BOTH", "Cards, then Processor", "Try it on all cards as one device, then render it on the processor"),
+)
+RESORTS = {"GIVE_UP": (), "COMBINED": ("combined",), "CPU": ("cpu",), "BOTH": ("combined", "cpu")}
+"""Choice → `Job.last_resort`."""
 THENS = (
     ("NOTHING", "Nothing", "Nothing but the notices that the preferences ask for"),
     ("NOTIFY", "Notify", "Show a notice on the desktop"),
@@ -115,6 +123,19 @@ class Choices:
         default=3,
         min=0,
         max=100,
+    )
+    last_resort: EnumProperty(
+        name="If a Frame Does Not Fit",
+        description="What to do with a frame that needs more memory than any GPU has",
+        items=LAST_RESORTS,
+    )
+    recycle: IntProperty(
+        name="Restart Blender After N Frames",
+        description="Start each background Blender afresh after so many frames. 0: only when its memory grows too much "
+        "or it becomes slow",
+        default=0,
+        min=0,
+        max=1_000_000,
     )
     persistent_data: EnumProperty(
         name="Persistent Data",

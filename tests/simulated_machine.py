@@ -96,6 +96,10 @@ class Scene:
     leak: int = 0
     """Bytes of RAM that a worker keeps of each frame."""
     vram_leak: int = 0
+    warms: Callable[[int], int] = lambda frames: 0
+    """Bytes of RAM that a worker's caches hold after so many frames."""
+    ages: Callable[[int, int], float] = lambda worker, frames: 1.0
+    """Factor on what a frame costs a worker after so many of its frames."""
     cost: Callable[[int], float] = lambda task: 1.0
     """Factor on a frame's GPU and sync time: camera cuts."""
 
@@ -316,7 +320,8 @@ class SimulatedMachine:
         return ProcessSample(memory=self.memory(child), cpu=cpu, vram=self._vram(child) or None)
 
     def memory(self, child: Child) -> int:
-        return (self.scene.ram if child.loaded else self.scene.ram // 4) + child.frames * self.scene.leak
+        scene = self.scene
+        return (scene.ram if child.loaded else scene.ram // 4) + child.frames * scene.leak + scene.warms(child.frames)
 
     def _vram(self, child: Child) -> int:
         return self.scene.vram + child.frames * self.scene.vram_leak if child.loaded and self.cards else 0
@@ -463,6 +468,7 @@ class Frame:
     def __init__(self, world: SimulatedMachine, child: Child, attempt: int, task: int, *, check: bool = False) -> None:
         self.child, self.attempt, self.task, self.check = child, attempt, task, check
         self.cost = world.scene.cost(task) * world.rng.lognormvariate(0.0, world.scene.noise)
+        self.cost *= world.scene.ages(child.worker, child.frames)
         self.phases: list[float] = []
         self._world = world
         self._since = world.now

@@ -27,6 +27,8 @@ class MULTI_GPU_PT_advanced(Folded, Panel):
         layout.prop(chosen, "persistent_data", text="Keep Data")
         layout.prop(chosen, "order")
         layout.prop(chosen, "retries")
+        layout.prop(chosen, "last_resort", text="Too Big")
+        layout.prop(chosen, "recycle", text="Restart After")
         column = layout.column(heading="Pictures")
         column.prop(context.scene.render, "use_overwrite", text="Overwrite")
         column = layout.column(heading="Allow")

@@ -24,7 +24,7 @@ OTHER = {
     "strategy": "COMBINED", "per_device": 3, "threads": 5, "leave_display_free": True, "share_devices": True,
     "use_frames": True, "frames": "1-250, 300", "use_test": True, "resolution": 50, "samples": 10, "step": 4,
     "order": "COARSE_TO_FINE", "retries": 7, "persistent_data": "FILE", "allow_unbaked": True, "clean_children": True,
-    "blender": "/opt/a blender", "make_movie": False, "then": "SLEEP",
+    "blender": "/opt/a blender", "recycle": 200, "last_resort": "CPU", "make_movie": False, "then": "SLEEP",
 }
 def change(target):
     for name, value in OTHER.items():

@@ -139,6 +139,7 @@ chosen.strategy, chosen.per_device, chosen.threads, chosen.order = "PER_DEVICE",
 chosen.use_frames, chosen.frames = True, "2-11, 15"
 chosen.use_test, chosen.resolution, chosen.samples, chosen.step = True, 50, 40, 3
 chosen.retries, chosen.persistent_data, chosen.share_devices, chosen.then = 7, "FILE", True, "SLEEP"
+chosen.recycle, chosen.last_resort = 200, "BOTH"
 bpy.context.scene.render.use_overwrite = False
 prefs = bpy.context.preferences.addons[MODULE].preferences
 prefs.limit_load, prefs.limit_task = 90, 2
@@ -155,7 +156,15 @@ tell({"folders": [str(f) for f in folders], "home": str(home), "shown": session.
     expected = {
         **{"name": "shot", "home": told["home"], "output": str(installed.folder / "art" / "out" / "x_####")},
         **{"strategy": "per-device", "per_device": 2, "threads": 3, "order": "coarse-to-fine"},
-        **{"frames": "2-11x3", "resolution": 50, "samples": 40.0, "retries": 7, "persistent_data": "file"},
+        **{
+            "frames": "2-11x3",
+            "resolution": 50,
+            "samples": 40.0,
+            "retries": 7,
+            "recycle": 200,
+            "persistent_data": "file",
+        },
+        **{"last_resort": ["combined", "cpu"]},
         **{"share_devices": True, "then": "sleep", "overwrite": False, "movie": "", "factory": False},
     }
     assert {key: job[key] for key in expected} == expected
