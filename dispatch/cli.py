@@ -25,6 +25,7 @@ from . import (
     arguments,
     dispatcher,
     display,
+    doctor_command,
     host,
     interrupts,
     job,
@@ -33,6 +34,7 @@ from . import (
     measure_command,
     release,
     report_page,
+    support_command,
     wording,
 )
 from . import audit as auditing
@@ -42,6 +44,7 @@ from .display import Display, Events
 from .job import Wish
 from .model import EXIT_STATUS, SCHEMA, DispatchError, Outcome
 from .preparation import prepare
+from .showing import Showing
 from .snapshot import Snapshot
 
 STOPPED_EARLY = 130
@@ -73,6 +76,10 @@ def _devices(given: argparse.Namespace) -> int:
     found = listing.devices(given.blender, arguments.backend(given.backend), os.environ, factory=given.factory)
     _print(to_json(found) if given.json else "\n".join(listing.device_lines(found)))
     return 0 if found.devices else EXIT_STATUS[Outcome.IMPOSSIBLE]
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    return doctor_command.run(given, os.environ, _print)
 
 
 def _render(given: argparse.Namespace) -> int:
@@ -188,8 +195,13 @@ def _report(given: argparse.Namespace) -> int:
     return 0
 
 
+def _support(given: argparse.Namespace) -> int:
+    return support_command.run(given, os.environ, _print)
+
+
 _COMMANDS = {
     "devices": _devices,
+    "doctor": _doctor,
     "render": _render,
     "measure": _measure,
     "status": _status,
@@ -198,13 +210,14 @@ _COMMANDS = {
     "audit": _audit,
     "release": _release,
     "report": _report,
+    "support": _support,
     "run": _run,
 }
 
 
 @contextlib.contextmanager
 def _display(given: argparse.Namespace) -> Iterator[Display]:
-    shown = display.choose(
+    chosen = display.choose(
         sys.stdout,
         sys.stderr,
         given.program,
@@ -213,6 +226,7 @@ def _display(given: argparse.Namespace) -> Iterator[Display]:
         verbose=given.verbose,
         rich=lambda: importlib.util.find_spec("rich") is not None,
     )
+    shown = Showing(chosen)
     try:
         yield shown
     finally:

@@ -15,7 +15,8 @@ if __name__ == "__main__":
 import subprocess
 from collections.abc import Mapping
 
-from dispatch import blenders, cli, inspection, staff
+from dispatch import blenders, cli, doctor_driver, doctor_render, inspection, staff
+from dispatch.doctor_nouns import Driver
 from dispatch.model import BlenderProgram
 
 TESTS = Path(__file__).resolve().parent
@@ -52,4 +53,6 @@ def run(*words: object, seconds: float = 240.0) -> tuple[int, str, str]:
 if __name__ == "__main__":
     blenders.find = find
     inspection.ENTRY = staff.ENTRY = FAKE_ENTRY
+    doctor_render.SCENE = TESTS / "fake_small_scene.py"
+    doctor_driver.look = lambda: Driver("No driver is asked: the cards are fakes.")
     sys.exit(cli.main(sys.argv[1:]))

@@ -256,7 +256,7 @@ def test_a_job_whose_dispatcher_died_is_shown_as_interrupted(here: Path) -> None
 def test_devices_are_listed_for_people_and_for_programs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cards = [["CUDA_a_0000:01:00", "Fake A", "CUDA"], ["CUDA_a_0000:01:00_OptiX", "Fake A", "OPTIX"]]
     script = {"devices": [*cards, ["CPU", "Fake processor", "CPU"]], "preferred": ["CUDA_a_0000:01:00"]}
-    monkeypatch.setenv("FAKE_CHILD", json.dumps(script))
+    monkeypatch.setenv("BLENDER_FAKE_CHILD", json.dumps(script))
     status, out, _ = command_line.run("devices")
     assert status == 0
     assert "Fake A: OPTIX, ticked in Preferences" in out
@@ -331,7 +331,7 @@ def test_a_reader_of_stdout_that_leaves_does_not_stop_the_render(here: Path) -> 
 
 
 def test_limits_can_be_changed_by_name() -> None:
-    from dispatch.arguments import limits
+    from dispatch.deadlines import parse as limits
 
     assert limits("").load == 600.0
     assert (limits("load=900, deaths=2").load, limits("load=900,deaths=2").deaths) == (900.0, 2)
