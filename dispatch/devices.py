@@ -174,7 +174,8 @@ def _named(word: str, here: Sequence[Device], backend: Backend | None) -> tuple[
         if found:
             return found
         kind = f"{backend.value} device" if backend else "GPU" if lower == "gpu" else "device"
-        raise DispatchError(f"Cycles finds no {kind} here. {_listed(here)}")
+        advice = "Is the card's driver installed, and new enough for this Blender?"
+        raise DispatchError(f"Cycles finds no {kind} here. {_listed(here)} {advice}")
     fits = tuple(device for device in here if lower == device.pci) or tuple(
         device for device in here if lower in device.id.lower() or lower in device.name.lower()
     )

@@ -29,12 +29,14 @@ _OUT_OF_VRAM = (
     r"|out of memory in (?:cu|hip)\w+"  # CUDA and HIP calls: "Out of memory in cuMemAlloc(…)"
     r"|out of memory in (?:CUDA|HIP) (?:queue|device)"
     r"|(?:CUDA|HIP|cuda|hip)\w* error[^\n]{0,60}out of memory|CUDA_ERROR_OUT_OF_MEMORY|hipErrorOutOfMemory"
-    r"|OPTIX_ERROR_(?:DEVICE_)?OUT_OF_MEMORY|OPTIX_ERROR_HOST_OUT_OF_MEMORY"
+    r"|failed to [^\n]*(?:CUDA|HIP|OptiX)[^\n]*\(out of memory\)|the GPU due to Embree [^\n]*out of memory"
+    r"|OPTIX_ERROR_(?:DEVICE_)?OUT_OF_MEMORY"
     r"|OUT_OF_DEVICE_MEMORY|(?:PI|UR_RESULT)_ERROR_OUT_OF_RESOURCES"  # oneAPI
     r"|out of memory - couldn't allocate integrator state|kIO\w*ErrorOutOfMemory|insufficient memory \(0+8"  # Metal
     r"|failed to (?:allocate|create)[^\n]{0,60}(?:for [BT]LAS|integrator state|scratch buffer)"  # HIP-RT
-    r"|failed to create (?:CUDA|HIP|GPU) texture|maximum GPU texture size or available GPU memory"
+    r"|failed to create (?:CUDA|HIP|GPU) texture|maximum GPU (?:texture|image) size or available GPU memory"
     r"|GPU (?:texture|image) allocation failed|failed to allocate[^\n]{0,40}(?:GPU|device) memory"
+    r"|unable to allocate (?:index|vertex|uniform) buffer"  # Blender's own drawing: EEVEE, the compositor
     r"|(?:VK|vk::)_?ERROR_OUT_OF_DEVICE_MEMORY|GL_OUT_OF_MEMORY"
 )
 
@@ -42,20 +44,25 @@ _OUT_OF_RAM = (
     r"std::bad_alloc|\bbad_alloc\b|\bMemoryError\b|cannot allocate memory|\[Errno 12\]|\bENOMEM\b"
     r"|(?:Calloc|Malloc|aligned_malloc|Mallocn_array|Calloc_array) returns (?:null|nill)"
     r"|out of memory(?: on allocating|\.?\s*$)|not enough memory|oom-kill|killed process \d+"
-    r"|the paging file is too small|\[WinError (?:8|14|1455)\]|OUT_OF_HOST_MEMORY"
+    r"|the paging file is too small|\[WinError (?:8|14|1455)\]|OUT_OF_HOST_MEMORY|HOST_OUT_OF_MEMORY"
 )
 
+_TOO_LARGE = (
+    r"because there are too many instances|texture exceeds maximum allowed size|texture size exceeded \(max"
+    r"|requested OSL group data size"
+)
+"""Limits of a card's driver that no other try and no other card of its kind gets over."""
+
 _LOST_DEVICE = (
-    r"(?:illegal address|illegal instruction|misaligned address|launch (?:failed|exceeded [\w ]+)|stack error"
-    r"|ecc uncorrectable|hardware stack error|invalid (?:context|handle|device|value|pc|image)|unknown error|not ready"
-    r"|not found|assert|device (?:unavailable|lost|removed)|no (?:device|binary)|shutting down|map failed)"
-    r" in (?:(?:cu|hip|optix|hiprt)[A-Z]\w*\(|(?:CUDA|HIP) queue)"
+    # "ANY ERROR in cuMemAlloc(…) (file:line)", "ANY ERROR in CUDA queue …": how Cycles says that a driver's call failed.
+    r"\w in (?:(?:cu|hip|optix|hiprt)[A-Z]\w*\(|(?:CUDA|HIP) queue\b)|\b(?:CUDA cu|HIP hip)[A-Z]\w+: "
     r"|(?:CUDA|HIP) error\b|CUDA_ERROR_\w+|hipError[A-Z]\w+|OPTIX_ERROR_\w+"
-    r"|failed to (?:initialize|configure|retain|get|create|enable)[^\n]{0,40}(?:CUDA|HIP|HIPRT|OptiX)"
+    r"|failed to (?:initialize|configure|retain|get|create|enable|set up)[^\n]{0,40}(?:CUDA|HIP|HIPRT|OptiX|[BT]LAS)"
     r"|failed to (?:load|execute|build)[^\n]{0,40}(?:CUDA|HIP|HIPRT|OptiX|oneAPI|BLAS|TLAS|denoising) ?(?:kernel|shader|acceleration|\b)"
     r"|(?:CUDA|HIP|oneAPI|Metal) (?:backend|binary kernel)[^\n]*(?:requires|not found)|kernel compilation failed"
-    r"|(?:CUDA nvcc|HIP hipcc) compiler not found|failed to execute compilation command"
-    r"|oneAPI [^\n]*(?:error|exception)|DEVICE_LOST|device lost"
+    r"|(?:CUDA nvcc|HIP hipcc) compiler not found|failed to execute (?:compilation|linking) command"
+    r"|unable to load kernel|failed loading denoising kernel|unable to compile OptiX kernels"
+    r"|oneAPI [^\n]*(?:error|exception)|enumerating SYCL devices|the GPU due to Embree|DEVICE_LOST|device lost"
     r"|command buffer not completed|kIO\w*CallbackError\w+|could not activate pipeline|failed to compile library"
     r"|GPU (?:denoiser (?:creation|configuration)|has fallen off)|NVRM: Xid|no device available to denoise"
     r"|device enumeration|amdgpu: [^\n]*reset"
@@ -66,6 +73,7 @@ _CANNOT_WRITE = (
     r"|permission denied|\[Errno (?:13|30|36|2|20|21)\]|read-only file system|file name too long|is not writable"
     r"|access is denied|\[WinError (?:3|5|19|32|206)\]|stale file handle|\[Errno 116\]|input/output error|\[Errno 5\]"
     r"|could not (?:create|open)[^\n]*(?:directory|file)"
+    r"|error (?:opening|writing|closing|reading)[^\n]* tiles?\b"  # Cycles' file of tiles in its temporary folder
 )
 
 _SCENE = (
@@ -88,6 +96,7 @@ _TABLE = tuple(
         (Fault.DISK_FULL, _DISK_FULL),
         (Fault.OUT_OF_VRAM, _OUT_OF_VRAM),
         (Fault.OUT_OF_RAM, _OUT_OF_RAM),
+        (Fault.SCENE, _TOO_LARGE),
         (Fault.LOST_DEVICE, _LOST_DEVICE),
         (Fault.CANNOT_START, _CANNOT_START),
         (Fault.SCENE, _SCENE),

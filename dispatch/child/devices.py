@@ -79,7 +79,7 @@ def _require(wanted: tuple[str, ...], there: tuple[str, ...]) -> None:
     if missing:
         raise WrongDevice(
             f"This Blender has no device {', '.join(map(repr, missing))}; it has {', '.join(map(repr, there))}: "
-            "choose one of these."
+            "look after that card and its driver, or choose one of these."
         )
 
 

@@ -143,7 +143,7 @@ def _broken_drivers() -> str:
     if not broken:
         return ""
     more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
-    return f"Drivers fail, so what they move stands still: {', '.join(broken[:_NAMED])}{more}."
+    return f"Drivers fail, so what they move stands still: {', '.join(broken[:_NAMED])}{more}: mend them in the Drivers Editor."
 
 
 def _cameras(chosen: Any) -> Iterator[str]:

@@ -63,7 +63,7 @@ def render(
         try:
             result = _call(scene, frame, literal=literal, alone=ours.alone)
         except RuntimeError as error:
-            raise NotRendered(str(error).strip()) from None
+            raise NotRendered(_with_advice(str(error).strip())) from None
         finally:
             ours.watch = None
         phases = Phases(*watch.phase_times())
@@ -86,6 +86,11 @@ def _call(scene: Any, frame: int, *, literal: bool, alone: bool) -> Any:
     if _takes_frames():
         return bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame, **told)
     return _render_range(scene, frame, told)
+
+
+def _with_advice(words: str) -> str:
+    """Blender says what is wrong; add what helps where it does not say that too."""
+    return f"{words}: set one, or switch off the script that takes it away" if words.endswith("no camera") else words
 
 
 def _takes_frames() -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import nodes, paths, views
+from . import nodes, paths, settled, views
 from .late import PutOff, formats_of
 
 
@@ -48,7 +48,7 @@ class Redirection:
     late: PutOff
     sides: list[nodes.Detour] = field(default_factory=list)
     changed: str = ""
-    """Sentence: a script changed an output path while the frame was rendered."""
+    """Sentence: a script changed an output path, or what kind of file is written, while the frame was rendered."""
 
     def insist(self) -> None:
         """Point everything back into the temporary folder where a script has changed it; remember that."""
@@ -72,7 +72,10 @@ class Redirection:
         mains = [Pair(there.pop(final.name), final, level=level) for final in self.finals if final.name in there]
         if there and len(mains) < len(self.finals):
             missing = next(final.name for final in self.finals if final.name not in {m.final.name for m in mains})
-            raise NamesClash(f"Blender named the picture '{min(there)}', not '{missing}': change the output path.")
+            raise NamesClash(
+                f"Blender named the picture '{min(there)}', not '{missing}': switch off the script that sets another "
+                "frame, or change the output path."
+            )
         sides = [Pair(path, self.finals[-1].with_name(name)) for name, path in sorted(there.items())]
         for side in self.sides:
             sides += [Pair(path, side.final(path), side.name, side.late.level) for path in _files(side.folder)]
@@ -92,6 +95,7 @@ def redirected(
     """
     render = scene.render
     saved = render.filepath, render.use_overwrite, render.use_placeholder
+    before = settled.of(scene)
     put_off = PutOff([render.image_settings] if late else ())
     main = ((put_off.level and late) or temp) / "main"
     main.mkdir()
@@ -107,6 +111,7 @@ def redirected(
     finally:
         put_off.end()
         render.filepath, render.use_overwrite, render.use_placeholder = saved
+        here.changed = settled.put_back(scene, before) or here.changed
         for side in here.sides:
             side.end()
 

@@ -170,10 +170,7 @@ class Stage:
             except claims.TakenOver:
                 # Our owner file is gone (somebody tidied the folder): the dispatcher must join it again.
                 if last:
-                    words = "our own file in it is gone and cannot be made again"
-                    raise CannotWrite(
-                        f"Cannot work in {folders[0]}: {words}. Is the disk there, and writable?"
-                    ) from None
+                    raise claims.no_place(folders[0]) from None
                 for folder in folders:
                     self._folders.forget(folder)
         return None
@@ -296,4 +293,5 @@ def _other_size(size: tuple[int, int]) -> str:
 
 
 def _bare(error: Exception) -> str:
-    return " ".join(str(error).removeprefix("Error: ").split())
+    lines = (" ".join(line.removeprefix("Error: ").split()) for line in str(error).splitlines())
+    return " ".join(dict.fromkeys(lines))  # Blender says an engine's error twice

@@ -35,7 +35,7 @@ class Swallowed:
 
     def _hear(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         self._print(kind, error, trace)
-        words = f"A script failed and Blender went on without it: {kind.__name__}: {error}{_where(trace)}"[:500]
+        words = f"A script failed and Blender went on without it: {kind.__name__}: {error}"[:400] + _where(trace)
         with self._lock:
             if words not in self._known and len(self._known) < MOST:
                 self._known.add(words)
@@ -45,4 +45,5 @@ class Swallowed:
 def _where(trace: TracebackType | None) -> str:
     steps = traceback.extract_tb(trace)
     # A text of the file names itself "FILE.blend/TEXT".
-    return f" ({PurePath(steps[-1].filename).name}, line {steps[-1].lineno})" if steps else ""
+    place = f" ({PurePath(steps[-1].filename).name}, line {steps[-1].lineno})" if steps else ""
+    return f"{place}; mend it if the pictures need it."

@@ -106,5 +106,5 @@ def _examine(path: Path) -> tuple[str, Size]:
                 if matches(head):
                     return name, examine(source)
             raise source.broken("it is no picture of a known format")
-    except OSError as error:
-        raise BrokenPicture(f"{path} cannot be read ({error.strerror or error}).") from error
+    except (OSError, ValueError) as error:  # the latter: a name that no file system knows
+        raise BrokenPicture(f"{path} cannot be read ({getattr(error, 'strerror', '') or error}).") from error

@@ -448,7 +448,8 @@ def test_pictures_of_the_video_sequencer_need_no_camera(child: SpokenChild, scen
 def test_a_missing_camera_is_a_scene_error(child: SpokenChild, scenes: Path, tmp_path: Path) -> None:
     child.configure(scenes / "no_camera.blend", str(tmp_path / "out" / "x_####"), overwrite=False)
     failed = child.render(1, 1)
-    assert failed == Failed(1, Fault.SCENE, "Cannot render, no camera")
+    words = "Cannot render, no camera: set one, or switch off the script that takes it away"
+    assert failed == Failed(1, Fault.SCENE, words)
     assert files(tmp_path / "out") == traces(tmp_path / "out") == []
 
 
