@@ -3,6 +3,7 @@
 #
 #   make demo            render a small animated sample scene on every device of this machine
 #   make test            all tests that need no window, with bpy 5.0.1 (parts of it: unit, processes, integration, e2e)
+#   make faults          the long campaigns of faults, an hour or two (FAULTS="--only real --seeds 1": a part of the table)
 #   make test-versions   the tests with real children in the other versions of Blender
 #   make test-application BLENDER=PATH   a job whose children and dispatcher are those of an application; the built zip in it
 #   make test-gui BLENDER=PATH   the built zip in that application with a window: clicks, crashes (ZIP=FILE: that zip)
@@ -30,7 +31,12 @@ demo: ready
 APPLICATION := tests/e2e/test_application.py tests/e2e/test_extension.py
 SUITES := unit processes integration e2e
 test: ready
-	$(PY) -m pytest $(SUITES:%=tests/%) $(APPLICATION:%=--ignore %)
+	$(PY) -m pytest $(SUITES:%=tests/%) tests/faults $(APPLICATION:%=--ignore %)
+
+.PHONY: faults
+faults: ready
+	$(PY) -m pytest tests/faults --long --timeout 7200
+	$(PY) tests/faults/campaign_long.py $(FAULTS)
 
 .PHONY: $(SUITES)
 $(SUITES): ready

@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import engine
@@ -43,8 +43,9 @@ def children(dispatcher: psutil.Popen | subprocess.Popen[bytes], entry: Path) ->
     found = []
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(dispatcher.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if str(entry) in process.cmdline():
+            with contextlib.suppress(psutil.Error):
+                # A fork that has not become another program yet still bears its dispatcher's words.
+                if str(entry) in process.cmdline() and "MGD_CHILD" in process.environ():
                     found.append(process)
     return found
 
@@ -66,14 +67,38 @@ def kill_at_random(
     chance.shuffle(plan)
     turns = [round(frames * 0.7 * n / len(plan)) for n in range(len(plan) + 1)]
     moments = list(zip(turns, turns[1:], plan, strict=False))
+
+    def strike(dispatcher: subprocess.Popen[bytes]) -> bool:
+        return _strike_until_dispatcher_dies(dispatcher, folder, entry, moments, chance, longest)
+
+    def mourn() -> None:
+        until(lambda: not orphans(entry, folder), 60, "the end of the dead dispatcher's children")
+
+    return run_while_killed(folder, entry, strike, mourn)
+
+
+def run_while_killed(
+    folder: Path,
+    entry: Path,
+    strike: Callable[[subprocess.Popen[bytes]], bool],
+    mourn: Callable[[], None] = lambda: None,
+) -> list[int]:
+    """Run the job, and start it again whenever its dispatcher was killed.
+
+    Args:
+        strike: Does harm; True once it has killed this dispatcher, False when it leaves it in peace.
+        mourn: Called between such an end and the next start.
+
+    Returns:
+        The exit status of every run of the dispatcher; -9 where it was killed.
+    """
     results: list[int] = []
     while True:
         with engine.running(folder, entry) as dispatcher:
-            if not _strike_until_dispatcher_dies(dispatcher, folder, entry, moments, chance, longest):
-                results.append(dispatcher.wait(300))
-                return results
+            if not strike(dispatcher):
+                return [*results, dispatcher.wait(300)]
         results.append(-9)
-        until(lambda: not orphans(entry, folder), 60, "the end of the dead dispatcher's children")
+        mourn()
 
 
 def _strike_until_dispatcher_dies(

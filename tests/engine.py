@@ -45,6 +45,7 @@ SHORT = Limits(
     claims=0.2,
     foreign=2.0,
     heartbeat=8.0,
+    quarantine=0.5,
 )
 """Fit for children that may have to wait for a busy machine; tests of hangs shorten what they are about."""
 

@@ -82,6 +82,7 @@ class Child:
         self.held: dict[int, Held] = {}
         self.gaps: list[float] = []
         self.free_at = 0.0
+        self.leaked: list[bytes] = []
         self.template: tuple[Path, Any] | None = None
 
     # --- talk
@@ -114,7 +115,8 @@ class Child:
             if rule.do == "other":
                 report = dataclasses.replace(report, attempt=report.attempt + 1000)
             if rule.do == "wrong-device":
-                report = dataclasses.replace(report, devices=("CUDA_of_somebody_else",))
+                other = ("CPU",) if "CPU" not in self.setup.devices else ("CUDA_of_somebody_else",)
+                report = dataclasses.replace(report, devices=other)
         self.send(self.protocol.encode(report))
 
     # --- misbehave
@@ -122,7 +124,8 @@ class Child:
     def strike(self, at: str) -> list[Rule]:
         """Do what the rules say for this place; return those that are about a report or a request."""
         left = []
-        for rule in self.script.due(at, self.setup.worker if self.setup else 0, self.frame):
+        worker, devices = (self.setup.worker, self.setup.devices) if self.setup else (0, ())
+        for rule in self.script.due(at, worker, self.frame, devices):
             if rule.do in _DEEDS:
                 _DEEDS[rule.do](self, rule)
             else:
@@ -141,6 +144,11 @@ class Child:
     def fail(self, rule: Rule) -> None:
         raise FrameError(self.model.Fault(rule.fault), rule.words)
 
+    def fail_as_blender(self, rule: Rule) -> None:
+        from mgd_dispatch.failure_text import classify
+
+        raise FrameError(classify(rule.words) or self.model.Fault.UNKNOWN, rule.words)
+
     def break_down(self, rule: Rule) -> None:
         self.say(self.protocol.Broken(fault=self.model.Fault(rule.fault), words=rule.words))
         os._exit(1)
@@ -153,7 +161,9 @@ class Child:
         threading.Thread(target=self.read, daemon=True).start()
         info = sys.version_info
         self.say(
-            self.protocol.Hello(self.protocol.VERSION, os.getpid(), (5, 0, 1), "fake", f"{info[0]}.{info[1]}.{info[2]}")
+            self.protocol.Hello(
+                self.protocol.VERSION, os.getpid(), _version(), "fake", f"{info[0]}.{info[1]}.{info[2]}"
+            )
         )
         while True:
             while not self.inbox.empty():
@@ -279,12 +289,35 @@ class Child:
             self.log_render()
             phases = self.model.Phases(render=time.monotonic() - began)
             self.held[request.attempt] = Held(request.frame, put, drop)
-            self.say(self.protocol.Rendered(request.attempt, pictures, phases, 10_000_000, self.setup.devices))
+            self.say(self.protocol.Rendered(request.attempt, pictures, phases, self.memory(), self.setup.devices))
             self.free_at = time.monotonic()
-        except FrameError as failure:
+        except (FrameError, OSError, self.model.DispatchError) as failure:
             drop()
             self.held.pop(request.attempt, None)
-            self.say(self.protocol.Failed(request.attempt, *failure.args))
+            self.folders.clear()  # it may be gone, or not ours any more: asked for again, as the real child does
+            self.say(self.protocol.Failed(request.attempt, *self.words_for(failure)))
+
+    def words_for(self, failure: Exception) -> tuple[Any, str]:
+        """Return a failure's kind and words as the real child tells them."""
+        from mgd_dispatch.working_folder import cannot_write
+
+        if isinstance(failure, BrokenPipeError):
+            raise failure  # the dispatcher is gone
+        if isinstance(failure, FrameError):
+            return failure.args[0], failure.args[1]
+        if isinstance(failure, OSError):
+            failure = cannot_write(Path(frame_path(self.setup.output, self.frame or 0)), failure)
+        return getattr(failure, "fault", self.model.Fault.UNKNOWN), str(failure)
+
+    def memory(self) -> int:
+        """Keep what the script says of this frame; return what the child has had in all."""
+        size = self.script.get("leak", 0)
+        if not size:
+            return 10_000_000
+        from mgd_dispatch import host
+
+        self.leaked.append(b"x" * size)
+        return host.peak_memory()
 
     def use_cards(self, seconds: float) -> None:
         """Have the cards to oneself as long as the frame's samples and pixels take; several share them evenly."""
@@ -334,13 +367,16 @@ class Child:
             lost = held.put()
             del self.held[attempt]
             self.say(self.protocol.Committed(attempt, lost))
-        except (FrameError, OSError) as failure:
+        except (FrameError, OSError, self.model.DispatchError) as failure:
             held.drop()
             self.held.pop(attempt, None)
-            known = failure.args if isinstance(failure, FrameError) else (self.model.Fault.CANNOT_WRITE, str(failure))
-            self.say(self.protocol.Failed(attempt, *known))
+            self.say(self.protocol.Failed(attempt, *self.words_for(failure)))
         finally:
             self.attempt, self.frame = before
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(map(int, os.environ.get("FAKE_VERSION", "5.0.1").split(".")))
 
 
 def _become_deaf(child: Child, rule: Rule) -> None:
@@ -371,7 +407,9 @@ _DEEDS: dict[str, Callable[[Child, Rule], object]] = {
     "flood": Child.pour,
     "endless": Child.pour,
     "close": lambda child, rule: os.close(child.reports),
+    "print": lambda child, rule: os.write(2, f"{rule.words}\n".encode()),
     "fail": Child.fail,
+    "raise": Child.fail_as_blender,
     "broken": Child.break_down,
 }
 

@@ -21,15 +21,27 @@ def real_files(child: Any, final: Path) -> Files | None:
 
     setup, attempt, frame = child.setup, child.attempt, child.frame
     size = tuple(child.script.get("size", [4, 4]))
-    claim = claims.claim(
-        (final,),
-        setup.owner,
-        attempt,
-        overwrite=setup.overwrite,
-        expected_size=size,
-        release_after=setup.release_claims_after,
-        again=child.again,
-    )
+
+    def take() -> Any:
+        return claims.claim(
+            (final,),
+            setup.owner,
+            attempt,
+            overwrite=setup.overwrite,
+            expected_size=size,
+            release_after=setup.release_claims_after,
+            again=child.again,
+        )
+
+    try:
+        claim = take()
+    except claims.TakenOver:  # our owner file is gone: the dispatcher must join the folder again
+        child.folders.discard(str(final.parent))
+        child.enter(str(final.parent))
+        try:
+            claim = take()
+        except claims.TakenOver:
+            raise claims.no_place(final.parent) from None
     if isinstance(claim, claims.AlreadyThere):
         child.say(child.protocol.Skipped(attempt, tuple(claim.pictures)))
         return None
@@ -40,7 +52,10 @@ def real_files(child: Any, final: Path) -> Files | None:
 
     def make() -> tuple[Any, ...]:
         who = f"frame {frame} attempt {attempt} worker {setup.worker} pid {os.getpid()} data {setup.persistent_data}"
-        temp.write_bytes(png(*size, note=who))
+        content = png(*size, note=who)
+        temp.write_bytes(content[: len(content) // 2])
+        child.strike("write")
+        temp.write_bytes(content)
         pictures.check(temp, size=size)
         found = pictures.digest(temp)
         return (child.model.Picture(str(final), found.size, found.hash),)

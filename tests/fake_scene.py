@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a fake child renders: a JSON script inside a file that begins like a .blend, and the tiny pictures of it.
 
-``$FAKE_CHILD`` (a JSON object) lies over the script and is all that is known before a scene is named. Keys, all optional:
+``$BLENDER_FAKE_CHILD`` (a JSON object) lies over the script and is all that is known before a scene is named. Keys, all optional:
 
     frames [start, end, step]   size [width, height]   seconds (a frame)   devices [[id, name, backend], …]
     card_seconds: beside them, for which a frame holds its worker's cards exclusively (see `fake_cards`)
     facts {field of SceneFacts: value}   preferred [ids]   error "sentence for Inspected"
     pictures "real" | "link" | "none"    real: claims, temp folder, check, replace; link: one picture per child, linked to
                                          every final name (benchmarks); none: no file at all
+    leak BYTES        that a child really keeps of each frame; it tells its real memory then
     renders PATH      one line a finished render is appended: ``frame attempt worker pid``
     gaps FOLDER       where each child leaves its gaps between a render's end and the next one's start, seconds
     counts FOLDER     where limited rules count how often they struck (default: beside the .blend)
@@ -34,15 +35,17 @@ class Rule:
     """One way to misbehave."""
 
     at: str
-    """A place (``start load inspect claim render check movie commit leave end``) or a report's name (``Rendered``: before it goes out)."""
+    """A place (``start load inspect claim render write check movie commit leave end``; ``write``: half a picture is written) or a report's name (``Rendered``: before it goes out)."""
     do: str
     """``exit`` (code) ``signal`` (code) ``stop`` (SIGSTOP: alive, but deaf) ``hang`` ``sleep`` (seconds) ``await`` (path: until that file is there) ``ignore`` (Leave) ``deaf`` (to
     the end of stdin) ``garbage`` ``flood`` (stream, size) ``endless`` (the same without a line's end) ``close`` (the pipe)
-    ``fail`` (fault, words) ``broken`` (fault, words); of a check: ``differ`` ``unread``; of a report: ``half`` ``lost`` ``double`` ``other`` (another attempt's
+    ``fail`` (fault, words) ``raise`` (the same, the fault read from Blender's ``words``) ``print`` (words, on stderr) ``broken`` (fault, words); of a check: ``differ`` ``unread``; of a report: ``half`` ``lost`` ``double`` ``other`` (another attempt's
     number) ``wrong-device``."""
     frames: tuple[int, ...] | None = None
     """None: any, and places without a frame."""
     workers: tuple[int, ...] | None = None
+    devices: tuple[str, ...] | None = None
+    """Only in a child that has one of these."""
     times: int | None = None
     """How often it strikes, for each frame, all children together; None: always."""
     seconds: float = 0.0
@@ -98,10 +101,10 @@ class Script:
         if blend:
             content = Path(blend).read_bytes()
             data = json.loads(content[content.index(b"\n") :] if content.startswith(b"BLENDER") else content)
-        data |= json.loads(os.environ.get("FAKE_CHILD", "{}"))
+        data |= json.loads(os.environ.get("BLENDER_FAKE_CHILD", "{}"))
         self.data = data
         self.counts = Path(data.get("counts") or (blend or "fake_child") + ".counts")
-        lists = ("frames", "workers")
+        lists = ("frames", "workers", "devices")
         self.rules = [
             Rule(**{k: tuple(v) if k in lists and v else v for k, v in r.items()}) for r in data.get("rules", [])
         ]
@@ -109,12 +112,14 @@ class Script:
     def get(self, key: str, default: Any) -> Any:
         return self.data.get(key, default)
 
-    def due(self, at: str, worker: int, frame: int | None) -> Iterator[Rule]:
+    def due(self, at: str, worker: int, frame: int | None, devices: tuple[str, ...] = ()) -> Iterator[Rule]:
         """Yield the rules that strike here and now; limited ones are counted across all children."""
         for index, rule in enumerate(self.rules):
             if rule.at != at or (rule.frames is not None and frame not in rule.frames):
                 continue
             if rule.workers is not None and worker not in rule.workers:
+                continue
+            if rule.devices is not None and not set(rule.devices) & set(devices):
                 continue
             if rule.times is None or self._count(f"{index}-{frame}", rule.times):
                 yield rule

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def private_environment(home: Path) -> dict[str, str]:
     """Return an environment in which Blender and our program find nothing of this machine's user."""
-    drop = ("BLENDER", "MGD_", "XDG_", "DBUS", "DISPLAY", "WAYLAND", "FAKE_CHILD", "PYTHON", "CUDA", "HIP", "OCIO")
+    drop = ("BLENDER", "MGD_", "XDG_", "DBUS", "DISPLAY", "WAYLAND", "PYTHON", "CUDA", "HIP", "OCIO")
     env = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
     env["MGD_TEST"] = os.environ.get("MGD_TEST", "")  # by this mark conftest finds what stays behind
     places = {"CONFIG_HOME": "config", "STATE_HOME": "state", "DATA_HOME": "data", "CACHE_HOME": "cache"}

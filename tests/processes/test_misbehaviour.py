@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Children that crash, hang, lie or shout: each ends in a clear word and, where another try can help, in a whole picture.
+"""Children that fail or shout: each ends in a clear word and, where another try can help, in a whole picture.
 
-The whole dispatcher, with fake children as real processes.
+The whole dispatcher, with fake children as real processes. How they die, hang and lie is in `tests/faults`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def run(tmp_path: Path, rules: list[dict[str, Any]], **changes: Any) -> tuple[Ou
     counts = tmp_path / "counts"
     # In the environment, since a child knows no scene at its start.
     changes = {"retries": 100 if changes.get("limits") == HASTY else 3, **changes}
-    environment = {"FAKE_CHILD": json.dumps({"rules": rules, "counts": str(counts)})}
+    environment = {"BLENDER_FAKE_CHILD": json.dumps({"rules": rules, "counts": str(counts)})}
     output = str(tmp_path / "out" / "####")
     folder = engine.make_job(tmp_path / "jobs", blend, output, f"1-{COUNT}", environment=environment, **changes)
     outcome = engine.run(folder)
@@ -54,78 +53,6 @@ def assert_complete(tmp_path: Path, folder: Path, *, without: tuple[int, ...] = 
     assert engine.commits(folder) == {frame - 1: 1 for frame in frames}
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"at": "render", "do": "exit", "code": 1, "frames": [3]},
-        {"at": "render", "do": "exit", "code": 0, "frames": [3]},
-        {"at": "render", "do": "signal", "code": signal.SIGSEGV, "frames": [3]},
-        {"at": "claim", "do": "signal", "code": signal.SIGKILL, "frames": [3]},
-        {"at": "Rendered", "do": "signal", "code": signal.SIGKILL, "frames": [3]},
-        {"at": "commit", "do": "signal", "code": signal.SIGKILL, "frames": [3]},
-        {"at": "Committed", "do": "signal", "code": signal.SIGKILL, "frames": [3]},
-        {"at": "load", "do": "exit"},
-        {"at": "start", "do": "exit"},
-        {"at": "Hello", "do": "exit"},
-        {"at": "leave", "do": "exit"},
-        {"at": "end", "do": "exit"},
-        {"at": "Rendered", "do": "close", "frames": [3]},
-    ],
-    ids=lambda rule: f"{rule['do']} {rule.get('code', '')} at {rule['at']}",
-)
-def test_a_child_that_dies_once_costs_no_frame(tmp_path: Path, rule: dict[str, Any]) -> None:
-    outcome, folder = run(tmp_path, [rule | ONCE], limits=HASTY)
-    assert outcome is Outcome.COMPLETE, engine.told(folder)
-    assert_complete(tmp_path, folder)
-
-
-@pytest.mark.parametrize("do", ["hang", "stop"])
-@pytest.mark.parametrize("at", ["start", "load", "claim", "render", "commit", "leave", "end"])
-def test_a_child_that_hangs_once_is_ended_and_costs_no_frame(tmp_path: Path, at: str, do: str) -> None:
-    frames = {"frames": [3]} if at in ("claim", "render", "commit") else {}
-    outcome, folder = run(tmp_path, [{"at": at, "do": do, **frames} | ONCE], limits=HASTY)
-    assert outcome is Outcome.COMPLETE, engine.told(folder)
-    assert_complete(tmp_path, folder)
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"at": "Rendered", "do": "double"},
-        {"at": "Committed", "do": "double"},
-        {"at": "Begun", "do": "double"},
-        {"at": "Hello", "do": "double"},
-        {"at": "Loaded", "do": "double"},
-        {"at": "Left", "do": "double"},
-        {"at": "FolderUsed", "do": "double"},
-        {"at": "Left", "do": "lost"},
-        {"at": "render", "do": "garbage"},
-        {"at": "start", "do": "garbage"},
-        {"at": "Rendered", "do": "sleep", "seconds": 0.3, "frames": [4]},
-        {"at": "leave", "do": "deaf"},
-    ],
-    ids=lambda rule: f"{rule['do']} at {rule['at']}",
-)
-def test_odd_messages_change_nothing(tmp_path: Path, rule: dict[str, Any]) -> None:
-    outcome, folder = run(tmp_path, [rule])
-    assert outcome is Outcome.COMPLETE, engine.told(folder)
-    assert_complete(tmp_path, folder)
-    assert max(engine.renders(tmp_path / "renders").values()) == 1
-
-
-@pytest.mark.parametrize("at", ["Hello", "Loaded", "FolderUsed", "Begun", "Rendered", "Committed"])
-@pytest.mark.parametrize("do", ["lost", "half", "other"])
-def test_a_message_that_is_lost_cut_or_about_something_else_costs_time_and_no_frame(
-    tmp_path: Path, at: str, do: str
-) -> None:
-    if do == "other" and at not in ("Begun", "Rendered", "Committed"):
-        do = "lost"
-    frames = {"frames": [3]} if at in ("Begun", "Rendered", "Committed") else {}
-    outcome, folder = run(tmp_path, [{"at": at, "do": do, **frames} | ONCE], limits=HASTY)
-    assert outcome is Outcome.COMPLETE, engine.told(folder)
-    assert_complete(tmp_path, folder)
-
-
 @pytest.mark.parametrize("do", ["flood", "endless"])
 @pytest.mark.parametrize("stream", ["stderr", "stdout", "reports"])
 def test_a_hundred_megabytes_of_shouting_cost_bounded_memory_and_disk_and_no_frame(
@@ -137,15 +64,6 @@ def test_a_hundred_megabytes_of_shouting_cost_bounded_memory_and_disk_and_no_fra
     assert_complete(tmp_path, folder)
     assert psutil.Process().memory_info().rss - before < 64 << 20
     assert sum(p.stat().st_size for p in (folder / "workers").iterdir()) < 64 << 20
-
-
-def test_a_frame_that_kills_every_child_is_given_up_and_the_others_are_rendered(tmp_path: Path) -> None:
-    outcome, folder = run(
-        tmp_path, [{"at": "render", "do": "signal", "code": signal.SIGSEGV, "frames": [5]}], retries=2
-    )
-    assert outcome is Outcome.INCOMPLETE
-    assert_complete(tmp_path, folder, without=(5,))
-    assert "Frame 5 is given up" in engine.told(folder)
 
 
 @pytest.mark.parametrize("fault", ["out of VRAM", "out of RAM", "broken or missing picture", "cannot write", "unknown"])
@@ -169,42 +87,6 @@ def test_a_full_disk_pauses_the_job_which_goes_on_when_there_is_room(tmp_path: P
     rule = {"at": "render", "do": "fail", "fault": "disk full", "frames": [5], "times": 3}
     outcome, folder = run(tmp_path, [rule])
     assert outcome is Outcome.COMPLETE, engine.told(folder)
-    assert_complete(tmp_path, folder)
-
-
-def test_a_child_on_another_device_than_asked_for_renders_nothing(tmp_path: Path) -> None:
-    outcome, folder = run(tmp_path, [{"at": "Loaded", "do": "wrong-device"}])
-    assert outcome is Outcome.IMPOSSIBLE, engine.told(folder)
-    assert not list(tmp_path.glob("out/*.png"))
-    assert "device" in engine.told(folder)
-
-
-def test_pictures_rendered_on_another_device_are_not_put_in_place(tmp_path: Path) -> None:
-    outcome, folder = run(tmp_path, [{"at": "Rendered", "do": "wrong-device", "frames": [5]} | ONCE])
-    assert outcome is Outcome.COMPLETE, engine.told(folder)
-    assert_complete(tmp_path, folder)
-    assert engine.renders(tmp_path / "renders")[5] == 2
-
-
-@pytest.mark.parametrize("at", ["start", "load"])
-def test_children_that_die_at_once_again_and_again_stop_being_started(tmp_path: Path, at: str) -> None:
-    outcome, folder = run(tmp_path, [{"at": at, "do": "exit", "code": 3}], limits=dataclasses.replace(HASTY, deaths=3))
-    assert outcome is Outcome.IMPOSSIBLE
-    spawned = [r for r in engine.records(folder) if r["what"] == "spawn"]
-    assert len(spawned) <= 24
-    assert engine.leftovers(tmp_path) == [] or not (tmp_path / "out").exists()
-
-
-def test_a_child_that_cannot_load_the_scene_says_why(tmp_path: Path) -> None:
-    words = "the scene has no camera"
-    outcome, folder = run(tmp_path, [{"at": "load", "do": "broken", "fault": "scene or script error", "words": words}])
-    assert outcome is Outcome.IMPOSSIBLE
-    assert words in engine.told(folder)
-
-
-def test_a_child_that_ignores_leave_is_ended(tmp_path: Path) -> None:
-    outcome, folder = run(tmp_path, [{"at": "leave", "do": "ignore"}, {"at": "start", "do": "deaf"}], limits=HASTY)
-    assert outcome is Outcome.COMPLETE
     assert_complete(tmp_path, folder)
 
 

@@ -110,7 +110,7 @@ def main() -> None:
     """Answer as the application does to the command lines that the engine uses."""
     script = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     words = sys.argv[2:]
-    os.environ["FAKE_CHILD"] = json.dumps({"devices": devices(script["gpus"]), **script})
+    os.environ["BLENDER_FAKE_CHILD"] = json.dumps({"devices": devices(script["gpus"]), **script})
     if "--python-expr" in words and "MGD_PROBE" in words[words.index("--python-expr") + 1]:
         print("MGD_PROBE " + json.dumps([VERSION, BUILD]), flush=True)  # noqa: T201
     elif "--python" in words:
