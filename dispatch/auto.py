@@ -9,6 +9,7 @@ memory runs short, there is one less (`squeeze`). Every decision is a record and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from . import auto_words, events, prospect
@@ -92,6 +93,10 @@ class Auto:
         self._machine.record("auto", decision=decision, words=words, **rounded)
         self._machine.tell("note", words)
 
+    def may_return(self, devices: Iterable[Device], memory: str) -> None:
+        """These devices lost a worker to a task that it did not help: one may join them where there is room."""
+        self._squeeze.may_join(0.0, devices, memory)
+
     # --- every two seconds ------------------------------------------------------------------------------------------
 
     def _gauged(self, at: float, sample: Sample) -> None:
@@ -100,7 +105,8 @@ class Auto:
         self._capacity.learn_empty(sample, (d for d in self._given.devices if not self._loaded_on(d)))
         loaded = {w.id: w.slot.slot.devices[0] for w in machine.workers.values() if self._counts(w)}
         self._capacity.learn(sample, loaded)
-        if machine.paused or machine.blame.hold.words or machine.ladder.own.record:
+        held = machine.blame.hold.words and not self._copies.waiting
+        if machine.paused or held or machine.ladder.own.record:
             self._tries.give_up(at, failed=False)
             self._disturbed()
         elif self._copies.waiting:

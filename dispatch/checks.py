@@ -193,7 +193,9 @@ class Checks:
         able = [
             w
             for w in self._machine.workers.values()
-            if w.state is WorkerState.READY and not w.slot.closed and not w.slot.resting and self._choose(w.slot.slot)
+            if w.state is WorkerState.READY
+            and not (w.slot.closed or w.slot.resting or w.slot.place)
+            and self._choose(w.slot.slot)
         ]
         if able:
             worker = min(able, key=lambda w: (len(w.hand), frame.begun_at if (frame := w.in_frame()) else 0.0, w.id))

@@ -125,7 +125,8 @@ def release_attempt(folder: Path, owner_id: str, attempt: int) -> list[Path]:
     place = WorkingFolder(folder)
     released = []
     for path, record in records.each(place):
-        if (record.owner, record.attempt) == (owner_id, attempt):
+        # Read again: a silent server may have let this wait until the next attempt has made its own.
+        if (record.owner, record.attempt) == (owner_id, attempt) and records.read(path) == record:
             records.drop(place, path, record)
             released.append(folder / record.name)
     remove_tree(place.temp_of(owner_id, attempt))

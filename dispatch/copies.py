@@ -56,7 +56,8 @@ class Copies:
         records = self._machine.open_slots()
         count, free = len(records), sample.ram_available
         first = next((record for record in records if record not in self._held), None)
-        if free is None or not sample.ram_total or first is None or first.deaths:
+        stuck = self._machine.ledger.places()  # frames that do not fit where it is wait for one of the others
+        if free is None or not sample.ram_total or first is None or first.deaths or stuck:
             self._release(self._held)  # nothing can be learned
         elif not self._said and self._small(count, sample):
             self._release(self._held)

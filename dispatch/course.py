@@ -78,8 +78,8 @@ class Course:
         else:
             machine.outcome = Outcome.INCOMPLETE
         machine.blame.sum_up()
-        closed = [r.closed for r in machine.slots.values() if r.closed]
-        if not machine.stopping and machine.ledger.counts[TaskState.WAITING] and len(closed) == len(machine.slots):
+        closed = [r.closed for r in machine.slots.values() if r.closed and not r.place]
+        if not machine.stopping and machine.ledger.counts[TaskState.WAITING] and closed and not machine.open_slots():
             why = f"No worker is left to render the rest ({closed[-1]})"
             look = "see what the worker's log says, mend it" if "log " in closed[-1] else "mend that"
             machine.tell("error", f"{why}: {look} and resume the job.")

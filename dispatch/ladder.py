@@ -72,6 +72,8 @@ class Ladder:
         here = gpus(devices)
         if len(here) != 1 or not self._small.rests(here[0].name, self._settled()):
             return False
+        if self._machine.ledger.settled():
+            return False  # what is left is a check of its own frames
         return self._is_small(here[0])
 
     def _is_small(self, card: Device) -> bool:
@@ -155,7 +157,8 @@ class Ladder:
             self._machine.tell("warning", fit_words.too_small(card.name, total))
 
     def _next(self, climb: Climb) -> str:
-        return next_place(climb, devices_of(self._machine), self.memory.total, self._resort.allowed)
+        devices = [*devices_of(self._machine), *self._machine.blame.cards.coming()]
+        return next_place(climb, devices, self.memory.total, self._resort.allowed)
 
     def _send(self, task: int, climb: Climb, place: str) -> None:
         self._machine.ledger.assign(task, place)
@@ -167,8 +170,12 @@ class Ladder:
         """One worker fewer did not help this task: have the slot back. Once, or tasks like it would take turns."""
         machine, name = self._machine, climb.fewer
         record = machine.slots.get(name)
-        if record and record.closed and name not in self._returned and machine.auto is None:
-            self._returned.add(name)
+        if record is None or not record.closed or name in self._returned:
+            return
+        self._returned.add(name)
+        if machine.auto:
+            machine.auto.may_return(record.slot.devices, "VRAM" if climb.fault is Fault.OUT_OF_VRAM else "RAM")
+        else:
             machine.reopen(record)
 
     # --- what did fit, and what never will --------------------------------------------------------------------------
@@ -221,6 +228,9 @@ class Ladder:
         """Whether nobody is there any more, or ever will be, who serves this place."""
         own = self.own.record
         if (own and own.place == place) or self.own.devices(place):
+            return False
+        coming = self._machine.blame.cards.coming()  # a card that is left out comes back
+        if any(place == ALONE + device.name or serves(place, (device,), self.memory.total) for device in coming):
             return False
         return not any(serves(place, record.slot.devices, self.memory.total) for record in here)
 

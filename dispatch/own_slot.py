@@ -116,7 +116,7 @@ class OwnSlot:
         return held or bool(waits) or any(machine.ledger.place(a.task) == record.place for a in gone)
 
     def _close(self, at: float, record: SlotRecord) -> None:
-        if record.closed:
+        if record.closed and not self._machine.blame.cards.left_out(record.slot):
             self._broken.add(record.place)
         self._machine.close(record, "what did not fit elsewhere is done", level="note")
         if record.worker:

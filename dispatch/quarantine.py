@@ -39,6 +39,8 @@ class _Card:
     until: float | None = None
     """When it is tried again; None: it is not left out."""
     on_trial: bool = False
+    device: Device | None = None
+    """The one that failed last."""
     slots: list[str] = field(default_factory=list)
     """Slots that were closed for it and wait."""
 
@@ -94,6 +96,15 @@ class Quarantine:
                 self._machine.reopen(self._machine.slots[first])
                 self._machine.tell("note", f"{first} is tried again after its pause.")
 
+    def coming(self) -> list[Device]:
+        """Return the devices that are left out and will soon be tried again."""
+        return [c.device for c in self._cards.values() if c.device and c.until is not None and c.trials < WAITS]
+
+    def left_out(self, slot: Slot) -> bool:
+        """Whether one of the slot's cards is left out at present."""
+        known = (self._cards.get(device.card) for device in slot.devices)
+        return any(card is not None and card.until is not None for card in known)
+
     def waits(self) -> bool:
         """Whether a card that is left out may yet come back soon enough to wait for it."""
         return any(card.until is not None and card.trials < WAITS for card in self._cards.values())
@@ -103,7 +114,7 @@ class Quarantine:
         pause = machine.limits.quarantine * min(2.0**card.trials, LONGEST)
         times = "again" if card.trials else f"{CARD_STRIKES} times"
         card.trials += 1
-        card.on_trial = False
+        card.on_trial, card.device = False, device
         # The next fault after the pause is one too many again.
         card.strikes, card.until = CARD_STRIKES - 1, at + pause
         why = f"{device.name} failed {times}{tail}; it is tried again in {duration(pause)}"

@@ -42,9 +42,7 @@ class Reach:
         answer: Future[T] = Future()
         with self._lock:
             self._waiting.append((action, answer))
-            if not self._works:
-                self._works = True
-                threading.Thread(target=self._work, name=f"reach {self._name}", daemon=True).start()
+            self._works = self._works or self._begin()
             patience = 0.0 if self.silent else PATIENCE if wait is None else wait
         try:
             return answer.result(patience)
@@ -53,6 +51,14 @@ class Reach:
                 return answer.result()
             self._fall_silent()
             return otherwise
+
+    def _begin(self) -> bool:
+        """Start the thread; False where the system has none left (a limit of processes): the next call tries again."""
+        try:
+            threading.Thread(target=self._work, name=f"reach {self._name}", daemon=True).start()
+        except RuntimeError:
+            return False
+        return True
 
     def _fall_silent(self) -> None:
         with self._lock:

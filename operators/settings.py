@@ -29,7 +29,7 @@ LAST_RESORTS = (
     ("GIVE_UP", "Give It Up", "Render the others, and say how much memory it would need"),
     ("COMBINED", "All Cards Together", "Try it on all cards as one device. Helps where cards share memory (NVLink)"),
     ("CPU", "Processor", "Render it on the processor, when nothing else is left to do: slow, but there is more memory"),
-    ("BOTH", "Cards, then Processor", "Try it on all cards as one device, then render it on the processor"),
+    ("BOTH", "Cards, then CPU", "Try it on all cards as one device, then render it on the processor"),
 )
 RESORTS = {"GIVE_UP": (), "COMBINED": ("combined",), "CPU": ("cpu",), "BOTH": ("combined", "cpu")}
 """Choice → `Job.last_resort`."""

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from unittest import mock
 
 import engine
 from fake_scene import write_blend
@@ -76,8 +78,9 @@ def jobs_of(installed: Installed) -> Path:
 
 
 def make_job(jobs: Path, name: str = "shot", frames: str = "1-6", seconds: float = 0.05, **changes: object) -> Path:
-    """Make a job of fake children whose pictures go beside the user's home."""
-    place = jobs.parents[3]
+    """Make a job of fake children, with this user's own mark, whose pictures go beside the user's home."""
+    place, state = jobs.parents[3], str(jobs.parents[1])
     blend = write_blend(place / f"{name}.blend", seconds=seconds)
     values = {"output": str(place / f"out-{name}" / f"{name}_####"), "overwrite": True, **changes}
-    return engine.make_job(jobs, blend, frames=frames, name=name, **values)
+    with mock.patch.dict(os.environ, {"XDG_STATE_HOME": state, "LOCALAPPDATA": state}):
+        return engine.make_job(jobs, blend, frames=frames, name=name, **values)

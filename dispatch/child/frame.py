@@ -61,7 +61,7 @@ def render(
     with outputs.redirected(scene, template, finals, temp, literal=literal, late=late) as redirection:
         watch = ours.watch = Watch(tell, redirection.insist)
         try:
-            result = _call(scene, frame, literal=literal, alone=ours.alone)
+            result = _call(scene, frame, redirection.settle, literal=literal, alone=ours.alone)
         except RuntimeError as error:
             raise NotRendered(_with_advice(str(error).strip())) from None
         finally:
@@ -75,13 +75,14 @@ def render(
     return Shot(tuple(sides), tuple(mains), phases)
 
 
-def _call(scene: Any, frame: int, *, literal: bool, alone: bool) -> Any:
+def _call(scene: Any, frame: int, settle: Callable[[], None], *, literal: bool, alone: bool) -> Any:
     """Have Blender render the frame; return the operator's result."""
     import bpy
 
     told = stand_in.set_up(scene, fits=alone and not literal)
     if literal:
         scene.frame_set(frame)
+        settle()  # a still would take what the frame's scripts have set; an animation does not
         return bpy.ops.render.render(write_still=True)
     if _takes_frames():
         return bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame, **told)

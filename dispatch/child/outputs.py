@@ -46,6 +46,8 @@ class Redirection:
     filepath: str
     """What the main output is set to."""
     late: PutOff
+    before: settled.Values
+    """Settings that must not move, as they were."""
     sides: list[nodes.Detour] = field(default_factory=list)
     changed: str = ""
     """Sentence: a script changed an output path, or what kind of file is written, while the frame was rendered."""
@@ -60,6 +62,10 @@ class Redirection:
         for side in self.sides:
             if side.insist():
                 self.changed = f"A script sets the path of '{side.name}' while rendering: switch it off."
+
+    def settle(self) -> None:
+        """Put back what a script has changed of the settings that must not move."""
+        self.changed = settled.put_back(self.scene, self.before) or self.changed
 
     def pairs(self) -> tuple[list[Pair], list[Pair]]:
         """Return what was written: side files, and main pictures in the order of the views.
@@ -100,7 +106,7 @@ def redirected(
     main = ((put_off.level and late) or temp) / "main"
     main.mkdir()
     name = _plain_name(scene, finals[-1]) if literal else paths.split(template)[1]
-    here = Redirection(scene, finals, main, paths.literally(f"{main}{os.sep}") + name, put_off)
+    here = Redirection(scene, finals, main, paths.literally(f"{main}{os.sep}") + name, put_off, before)
     try:
         render.filepath = here.filepath
         render.use_overwrite, render.use_placeholder = True, False
@@ -111,7 +117,7 @@ def redirected(
     finally:
         put_off.end()
         render.filepath, render.use_overwrite, render.use_placeholder = saved
-        here.changed = settled.put_back(scene, before) or here.changed
+        here.settle()
         for side in here.sides:
             side.end()
 

@@ -2,7 +2,8 @@
 """Settings that say which file comes of a frame: engine, size, format. They must not move while a frame renders.
 
 A script that changes one in the middle of a job changes it for the frames that come later in the same Blender, and for
-no others: which pictures come of it would hang on who renders what. So the change is noticed, said and taken back.
+no others: which pictures come of it would hang on who renders what. So the change is taken back; where it would have
+changed pictures of a plain animation render too, it is said.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _IMAGE = (
     ("colours of the file", ("color_mode", "color_depth", "exr_codec", "quality")),
 )
 
+_TAKEN_ONCE = ("render engine", "resolution", "render region")
+"""Blender takes these when an animation begins (tried in 4.2 and 5.0): scripts that set them for each frame are no rare
+thing, and change nothing there."""
+
 Values = dict[tuple[str, str], Any]
 """(``render`` or ``image``, name) → value."""
 
@@ -41,15 +46,16 @@ def of(scene: Any) -> Values:
 
 
 def put_back(scene: Any, before: Values) -> str:
-    """Put back what is no longer as it was; return a sentence about the first such setting, or nothing."""
+    """Put back what is no longer as it was; return a sentence about the first setting that matters, or nothing."""
     words = ""
     for where, owner, groups in _owners(scene):
         for what, names in groups:
             for name in names:
                 value, now = before.get((where, name)), getattr(owner, name, None)
                 if value != now:
-                    words = words or f"A script changes the {what} while rendering ({value} → {now}): switch it off."
                     setattr(owner, name, value)
+                    if what not in _TAKEN_ONCE:
+                        words = words or f"A script changes the {what} while rendering ({value} → {now}): switch it off."
     return words
 
 

@@ -177,7 +177,7 @@ each_once(
     },
 )
 each_once(
-    "a script changes output path, file format, resolution, engine or frame in the middle of the job",
+    "a script changes output path, file format or frame in the middle of the job",
     "render_pre",
     "the change is taken back; that frame is refused with these words, the others are as the scene says",
     {
@@ -186,19 +186,19 @@ each_once(
             "scene.render.image_settings.file_format = 'JPEG'",
             r"A script changes the file format while rendering \(PNG → JPEG\): switch it off",
         ),
-        6: (
-            "scene.render.engine = 'BLENDER_WORKBENCH'",
-            r"A script changes the render engine while rendering \(CYCLES → BLENDER_WORKBENCH\): switch it off",
-        ),
         8: (
             "scene.frame_current = 2",
             "Blender named the picture '0002.png', not '0008.png': switch off the script that sets another frame",
         ),
-        10: (
-            "scene.render.resolution_x = 32",
-            r"A script changes the resolution while rendering \(16 → 32\): switch it off",
-        ),
     },
+)
+scene(
+    "a script sets engine, resolution and border for each frame",
+    handler(
+        "scene.render.resolution_x = 16 + 2 * frame\nscene.render.use_border = frame > 2\n"
+        "scene.render.engine = 'BLENDER_WORKBENCH' if frame == 6 else 'CYCLES'"
+    ),
+    "all are rendered with the scene's own, as in a plain animation: Blender takes these once",
 )
 each_once(
     "a script loops for ever",
