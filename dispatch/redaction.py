@@ -17,7 +17,8 @@ from typing import Any
 from .launch import MASKS
 
 LEFT_OUT = "(left out)"
-SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|COOKIE|(?:^|_)PAT(?:$|_)", re.IGNORECASE)
+_SECRET_WORDS = "KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|AUTH|COOKIE|PWD"
+SECRET = re.compile(rf"{_SECRET_WORDS}|(?:^|_)PAT(?:$|_)", re.IGNORECASE)
 """In the name of a variable or a field: its value goes."""
 ALLOWED = frozenset((*MASKS, "OCIO", "LANG", "LC_ALL", "XDG_SESSION_TYPE", "OMP_NUM_THREADS"))
 _ALLOWED_STARTS = ("BLENDER_", "CYCLES_")
@@ -31,10 +32,15 @@ _SHORT_NAME = 5
 _PART = r"[^\\/\s\"'<>|:*?,;()\[\]{}=]+"
 _POSIX_PATH = re.compile(rf"(?<![\w.:/\\…~])~?/(?:{_PART}/+)+({_PART}/+{_PART})")
 _WINDOWS_PATH = re.compile(rf"(?:(?<![A-Za-z])[A-Za-z]:|~|(?<!\\)\\)[\\/]+(?:{_PART}[\\/]+)+({_PART}[\\/]+{_PART})")
+_NAME = rf"[\w-]{{0,60}}?(?:{_SECRET_WORDS})[\w-]{{0,60}}"
 _ASSIGNED = re.compile(
-    r"\b(\w*(?:KEY|TOKEN|SECRET|PASSW|CREDENTIAL)\w*)([ \t]*[=:][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|\S+)", re.IGNORECASE
+    rf"(?<![\w-])({_NAME}\\*[\"']?)([ \t]{{0,9}}[=:][ \t]{{0,9}})"
+    r"(?:(?:Bearer|Basic|Digest)[ \t]+\S+|\\*\"[^\"\n]*\"|\\*'[^'\n]*'|\S+)",
+    re.IGNORECASE,
 )
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_OPTION = re.compile(rf"(?<![\w-])(--?{_NAME})([ \t]+)\S+", re.IGNORECASE)
+_LOGIN = re.compile(r"(://)[^\s/@:]*:[^\s/]*@")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,9 @@ class Redaction:
     def text(self, text: str) -> str:
         """Return any text without what says who somebody is."""
         text = self._secrets.sub(LEFT_OUT, text)
+        text = _LOGIN.sub(rf"\1{LEFT_OUT}@", text)
         text = _ASSIGNED.sub(rf"\1\2{LEFT_OUT}", text)
+        text = _OPTION.sub(rf"\1\2{LEFT_OUT}", text)
         text = _MAIL.sub("(e-mail)", text)
         if not self._keep_paths:
             text = self._folders.sub(lambda found: f"…/{_last(found.group())}", text)

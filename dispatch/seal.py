@@ -51,8 +51,16 @@ def mark(text: str) -> str:
 
 
 def is_ours(text: str, its_mark: object) -> bool:
-    """Whether the mark is that of the text, made with this user's key."""
-    key = _key(host.state_folder() / "key")
+    """Whether the mark is that of the text, made with this user's key.
+
+    Raises:
+        DispatchError: the key cannot be read.
+    """
+    place = host.state_folder()
+    try:
+        key = _key(place / "key")
+    except OSError as error:
+        raise _unusable(place, error) from error
     return bool(key) and isinstance(its_mark, str) and hmac.compare_digest(_mark(key, text).encode(), its_mark.encode())
 
 
@@ -61,10 +69,14 @@ def _mark(key: bytes, text: str) -> str:
 
 
 def _key(path: Path) -> bytes:
-    """Return the key, empty where there is none."""
+    """Return the key, empty where there is none.
+
+    Raises:
+        OSError: it cannot be read just now; that is no reason to make another one.
+    """
     try:
         key = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return b""
     return key if len(key) == _SIZE else b""
 
@@ -80,7 +92,11 @@ def _made_key() -> bytes:
         host.fsync_folder(place)
         return key
     except OSError as error:
-        raise DispatchError(f"{place} cannot be written ({error.strerror or error}): make it writable.") from error
+        raise _unusable(place, error) from error
+
+
+def _unusable(place: Path, error: OSError) -> DispatchError:
+    return DispatchError(f"{place} cannot be used ({error.strerror or error}): make it readable and writable.")
 
 
 def _make(path: Path) -> None:
@@ -97,9 +113,20 @@ def _make(path: Path) -> None:
         with os.fdopen(file, "wb") as key:
             key.write(secrets.token_bytes(_SIZE))
         host.fsync_file(new)  # after a power cut the jobs that bear the mark are still ours
-        os.link(new, path)
+        _put(new, path)
     finally:
         new.unlink()
+
+
+def _put(new: Path, path: Path) -> None:
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here: network folders, FAT
+        with path.open("xb") as key:
+            key.write(new.read_bytes())
+        host.fsync_file(path)
 
 
 def _replaced(path: Path) -> bytes:

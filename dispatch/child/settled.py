@@ -55,7 +55,9 @@ def put_back(scene: Any, before: Values) -> str:
                 if value != now:
                     setattr(owner, name, value)
                     if what not in _TAKEN_ONCE:
-                        words = words or f"A script changes the {what} while rendering ({value} → {now}): switch it off."
+                        words = (
+                            words or f"A script changes the {what} while rendering ({value} → {now}): switch it off."
+                        )
     return words
 
 

@@ -208,6 +208,8 @@ def private_folder(path: Path) -> Path:
     if owner != os.geteuid():
         raise DispatchError(f"The folder {path} belongs to another user: remove it or choose another with --jobs-dir.")
     path.chmod(0o700)
+    if others_may_write(path):  # some network and foreign disks keep no rights
+        raise DispatchError(f"Everybody may write in {path}, its disk keeps no rights: choose another with --jobs-dir.")
     return path
 
 

@@ -102,6 +102,33 @@ def test_data_keeps_its_shape_and_loses_what_is_secret() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{'api_key': 'UNTOLD'}",
+        'INFO headers {"api_key": "UNTOLD"}',
+        "Authorization: Bearer UNTOLD",
+        "X-Auth: UNTOLD",
+        "Cookie: session=UNTOLD",
+        "DB_PWD=UNTOLD",
+        "passphrase = UNTOLD",
+        "add-on --token UNTOLD",
+        "GET https://bob:p!UNTOLD!@srv.example.com/x",
+        "GET https://bob:UNTOLD@localhost:80/x",
+        '{"text": "login with {\\"token\\": \\"UNTOLD\\"}"}',
+        "environ({'A': 'b', 'AWS_SECRET_ACCESS_KEY': 'UNTOLD', 'C': 'd'})",
+    ],
+)
+def test_what_stands_beside_a_secret_s_name_is_taken_out(line: str) -> None:
+    assert "UNTOLD" not in Redaction(Person()).lines(line)
+
+
+@pytest.mark.parametrize("piece", ["a", "key", "a.b-", "key ", "\\\\", "a@"])
+def test_a_long_line_costs_no_more_than_its_length(piece: str) -> None:
+    """256 kB of one line, as a log's tail may be: quadratic it would take minutes, and pytest's own timeout ends it."""
+    Redaction(LINUX).lines(piece * (256 * 1024 // len(piece)))
+
+
 def test_only_named_variables_are_shown() -> None:
     environ = {"OCIO": "/x", "BLENDER_USER_CONFIG": "/y", "CYCLES_AUTH": "z", "PATH": "/bin", "AWS_SECRET": "s3cr3t"}
     assert redaction.environment(environ) == {"OCIO": "/x", "BLENDER_USER_CONFIG": "/y"}

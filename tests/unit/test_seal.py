@@ -121,7 +121,7 @@ def test_a_damaged_key_is_made_anew_and_marks_nothing_until_then(state_folder):
 def test_a_state_folder_that_cannot_be_written_is_said(state_folder):
     state_folder.parent.mkdir(exist_ok=True)
     state_folder.write_bytes(b"")
-    with pytest.raises(DispatchError, match="cannot be written"):
+    with pytest.raises(DispatchError, match="cannot be used"):
         seal.mark("x")
 
 
@@ -132,3 +132,27 @@ def test_a_report_is_not_written_through_a_link(tmp_path):
     report_page._put("page", tmp_path / "report.html")
     assert victim.read_text() == "mine"
     assert (tmp_path / "report.html").read_text() == "page"
+
+
+def test_a_key_that_cannot_be_read_just_now_is_not_replaced(tmp_path, monkeypatch):
+    text_mark = seal.mark("a job")
+    whole = Path.read_bytes
+
+    def read(path):
+        if path.name == "key":
+            raise OSError(5, "Input/output error")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    with pytest.raises(DispatchError, match="cannot be used"):
+        seal.mark("another one")
+    monkeypatch.undo()
+    assert seal.is_ours("a job", text_mark)
+
+
+def test_a_disk_without_hard_links_has_a_key_too(monkeypatch):
+    def link(*_names):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    assert seal.is_ours("a job", seal.mark("a job"))
