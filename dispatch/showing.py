@@ -24,6 +24,7 @@ class Showing:
         self._waiting: deque[Callable[[], None]] = deque()
         self._newest: Snapshot | None = None
         self._closed = False
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="display", daemon=True)
         self._thread.start()
 
@@ -52,7 +53,11 @@ class Showing:
         self._put(lambda: self._inner.ended(snapshot))
 
     def close(self) -> None:
-        """Give the terminal back when all was shown. The job has ended: its reader may take the time that it needs."""
+        """Give the terminal back when all was shown. The job has ended: its reader may take the time that it needs.
+
+        Raises:
+            Exception: whatever the display raised first.
+        """
         with self._some:
             if self._closed:
                 return
@@ -60,6 +65,8 @@ class Showing:
             self._waiting.append(self._inner.close)
             self._some.notify()
         self._thread.join()
+        if self._error:
+            raise self._error
 
     def _put(self, call: Callable[[], None]) -> None:
         with self._some:
@@ -80,4 +87,7 @@ class Showing:
                         return
                     self._some.wait()
                 call = self._waiting.popleft()
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - what comes after, `close` above all, must go on
+                self._error = self._error or error

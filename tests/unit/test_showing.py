@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 
+import pytest
+
 from dispatch.findings import Finding, Level
 from dispatch.showing import Showing
 from dispatch.snapshot import Snapshot
@@ -61,3 +63,17 @@ def test_closing_twice_does_no_harm() -> None:
     shown.close()
     shown.close()
     assert slow.shown == ["closed"]
+
+
+def test_a_display_that_fails_is_closed_all_the_same_and_its_failure_is_raised_then() -> None:
+    class Broken(Slow):
+        def note(self, text: str) -> None:
+            raise ValueError(text)
+
+    broken = Broken()
+    shown = Showing(broken)
+    shown.note("first")
+    shown.note("second")
+    with pytest.raises(ValueError, match="first"):
+        shown.close()
+    assert broken.shown == ["closed"]
