@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .model import Fault
 from .rungs import ALONE, ALONE_IN_RAM, CPU, OVER, TOGETHER, Climb
-from .wording import size
+from .wording import count, size
 
 
 def tried_next(label: str, where: str, climb: Climb, place: str) -> str:
@@ -50,6 +50,10 @@ def _figures(climb: Climb) -> str:
     return f" on {card}, not even alone{more or f' ({size(climb.total)})'}"
 
 
+def went_on(frames: int) -> str:
+    return f"{count(frames, 'frame')} did not fit before the job was interrupted: the search goes on where it was."
+
+
 def too_small(kind: str, total: int) -> str:
     """``kind``: name of the cards; ``total``: their memory in bytes, 0 where nobody tells."""
     told = f" ({size(total)})" if total else ""
@@ -58,6 +62,12 @@ def too_small(kind: str, total: int) -> str:
 
 def kept_nothing(frames: int) -> str:
     return f"{frames} frames fitted only into a fresh Blender: from now on no worker keeps the scene's data between frames."
+
+
+def taken(label: str, words: str) -> str:
+    """``words``: what got no RAM."""
+    head = f"{label[:1].upper()}{label[1:]} was rendered alone, and still there was too little RAM for all of it"
+    return f"{head} ({words}): look at it, and at others for which that is so. They are put in place as they are."
 
 
 def tail(words: str) -> str:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from . import journal, pictures
+from .climbed import Climbed
 from .codec import from_plain
 from .frames import MOST_FRAMES
-from .model import DispatchError, Picture
+from .model import DispatchError, Fault, Picture
 
 LOOKED_INTO = 64
 """Pictures put in place last that are compared by content, not only by size: a power cut may have taken those."""
@@ -54,6 +55,8 @@ class History:
     """Tasks that were rendered again because of that."""
     persistent_data_off: bool = False
     """It was found to render wrong pictures."""
+    climbed: Climbed = field(default_factory=Climbed)
+    """Where the tasks wait that do not fit into memory."""
     job: str = ""
     """Whose journal it must be; empty: anybody's."""
     tasks: int = MOST_FRAMES
@@ -113,12 +116,18 @@ def _take(history: History, record: dict[str, Any]) -> None:
             task = _task(history, record["task"])
             history.in_place[task] = from_plain(Pictures, record["pictures"], "pictures")
             history.given_up.pop(task, None)
+            history.climbed.forget(task)
             history.warm.discard(task)
             history.again.discard(task)
         case "blamed":
             history.blamed[_task(history, record["task"])] += 1
+        case "failed":
+            history.climbed.failed(_task(history, record["task"]), Fault(record["fault"]))
+        case "rung":
+            history.climbed.sent(_task(history, record["task"]), str(record["place"]), Fault(record["fault"]))
         case "given up":
             history.given_up[_task(history, record["task"])] = str(record["words"])
+            history.climbed.forget(_task(history, record["task"]))
         case "again":
             _no_good(history, [_task(history, task) for task in record["tasks"]])
         case "movie made":
@@ -160,6 +169,7 @@ def _committed(history: History, record: dict[str, Any]) -> None:
         del history.in_place[task]
     history.movie = None  # made of an older picture
     history.given_up.pop(task, None)
+    history.climbed.forget(task)
     if record.get("lost_to_others"):
         history.lost.add(task)
         history.warm.discard(task)

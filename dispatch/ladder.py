@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import fit_words
+from .climbed import Climbed
 from .ledger import ORDINARY, TaskState
 from .memory_told import MemoryTold
 from .model import Device, Fault
 from .own_slot import OwnSlot, Resort, cards, devices_of, ordinary
 from .roster import AT_WORK, SlotRecord, Worker
-from .rungs import ALONE, CPU, NOWHERE, RESORTS, TOGETHER, Climb, gpus, next_place, serves
+from .rungs import ALONE, ALONE_IN_RAM, CPU, NOWHERE, RESORTS, TOGETHER, Climb, gpus, next_place, serves
 from .small_cards import SmallCards
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Ladder:
         self._closed_at: dict[str, float] = {}
         """Card, or empty for RAM → when there was one worker fewer."""
         self._bare = 0
+        self._earlier: dict[int, str] = {}
+        """Task → where it waited when the job was interrupted."""
 
     # --- who may take what ----------------------------------------------------------------------------------------
 
@@ -57,6 +60,10 @@ class Ladder:
     def waiting(self, record: SlotRecord) -> int:
         """Return how many tasks wait only for this slot and others like it."""
         return sum(self._machine.ledger.waiting_at(place) for place in self.places(record) if place != ORDINARY)
+
+    def helps(self, record: SlotRecord) -> bool:
+        """Whether a task that has too little RAM in this slot may have more elsewhere."""
+        return self._resort.climbs and record.place != ALONE_IN_RAM
 
     def bare(self, record: SlotRecord) -> bool:
         """Whether a worker in this slot keeps no data between frames."""
@@ -209,6 +216,8 @@ class Ladder:
     def go_on(self, at: float) -> None:
         """Look after the tasks that wait for a place of their own, after every event."""
         ledger = self._machine.ledger
+        if self._earlier and self._machine.readings.last:
+            self._go_back()
         places = ledger.places()
         here = ordinary(self._machine) if places else []
         for place in places if here else ():
@@ -223,6 +232,28 @@ class Ladder:
                     ledger.give_back(task, at)
         if places or self.own.record:
             self.own.go_on(at)
+
+    def recall(self, climbed: Climbed) -> None:
+        """What did not fit in an earlier run of this job goes on where it was, as soon as cards can tell their memory.
+
+        Until then those tasks are like others: nobody waits for a driver that may be in trouble.
+        """
+        waiting = [task for task in climbed.places if self._machine.ledger.state(task) is TaskState.WAITING]
+        self._earlier = {task: climbed.places[task] for task in waiting}
+        self._climbs = {task: climbed.climbs[task] for task in waiting}
+
+    def _go_back(self) -> None:
+        ledger, earlier, total = self._machine.ledger, self._earlier, self.memory.total
+        self._earlier = {}
+        sent = [t for t in earlier if ledger.state(t) is TaskState.WAITING and ledger.place(t) == ORDINARY]
+        here = gpus(devices_of(self._machine)) if sent else []
+        for task in sent:
+            ledger.send(task, earlier[task])
+            climb = self._climbs.setdefault(task, Climb())
+            # What did not fit alone needs no try beside others.
+            climb.over = max(climb.over, *(total(card) for card in here if ALONE + card.name in climb.done), -1)
+        if sent:
+            self._machine.tell("note", fit_words.went_on(len(sent)))
 
     def _is_stranded(self, place: str, here: list[SlotRecord]) -> bool:
         """Whether nobody is there any more, or ever will be, who serves this place."""

@@ -104,7 +104,7 @@ class Ledger:
         """Hand out the last of the tasks that nobody has tried, or None."""
         while self._last > self._fresh:
             self._last -= 1
-            if self._states[self._last] == TaskState.WAITING:
+            if self._is_fresh(self._last):
                 return self._hand_out(self._last)
         return None
 
@@ -114,7 +114,7 @@ class Ledger:
         found: int | None = None
         while heap and heap[0][0] <= now and len(passed) < LOOKED_AT:
             entry = heapq.heappop(heap)
-            if self._states[entry[1]] != TaskState.WAITING:
+            if self._states[entry[1]] != TaskState.WAITING or self.place(entry[1]) != place:
                 continue
             if self._avoids(entry[1], seat, others):
                 passed.append(entry)
@@ -139,9 +139,12 @@ class Ledger:
         while self._fresh < self._last:
             task = self._fresh
             self._fresh += 1
-            if self._states[task] == TaskState.WAITING:
+            if self._is_fresh(task):
                 return task
         return None
+
+    def _is_fresh(self, task: int) -> bool:
+        return self._states[task] == TaskState.WAITING and self.place(task) == ORDINARY
 
     def _hand_out(self, task: int) -> int:
         self._claimed_elsewhere(task, None)
@@ -164,6 +167,11 @@ class Ledger:
     def assign(self, task: int, place: str) -> None:
         """From its next return on the task waits at this place."""
         self.trouble.setdefault(task, Trouble()).place = place
+
+    def send(self, task: int, place: str) -> None:
+        """A task that waits at the ordinary place waits at this one from now on."""
+        self.assign(task, place)
+        heapq.heappush(self._again.setdefault(place, []), (0.0, task))
 
     def place(self, task: int) -> str:
         """Return where the task waits when it waits."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import engine
 from fake_scene import frame_path, write_blend
+from waiting import until
 
 from dispatch.model import Backend, Device, Outcome, Strategy
 
@@ -61,3 +62,21 @@ def test_a_frame_that_fits_nowhere_is_given_up_with_words_that_help_and_the_rest
     assert said[0].startswith("Frame 9 is given up: it does not fit on ")
     assert "System is out of GPU memory" in said[0]
     assert 'let the processor render it ("If a Frame Does Not Fit")' in said[0]
+
+
+def test_a_resumed_job_tries_a_frame_where_its_search_was_and_not_on_every_card_again(tmp_path: Path) -> None:
+    go_on = tmp_path / "go-on"
+    too_big = NO_ROOM | {"frames": [9], "devices": [SMALL.id, BIG.id]}
+    held = {"at": "render", "do": "await", "frames": [9], "devices": ["CPU"], "path": str(go_on)}
+    folder = job(tmp_path, [too_big, held], last_resort=("cpu",))
+    with engine.running(folder) as first:
+        until(Path(f"{go_on}-9").exists, what="the processor begins frame 9")
+        first.kill()
+        first.wait(30)
+    before = len(engine.records(folder))
+    go_on.touch()
+    assert engine.run(folder) is Outcome.COMPLETE, engine.told(folder)
+    whole(tmp_path, folder)
+    opened = {r["slot"] for r in engine.records(folder)[before:] if r["what"] == "spawn"}
+    assert "CPU" in opened
+    assert opened <= {"Small", "Big", "CPU"}, "nobody tries it alone again"
