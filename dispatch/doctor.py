@@ -43,7 +43,7 @@ def programs(here: Programs) -> Iterator[Diagnosis]:
     yield good("engine", f"Multi-GPU Dispatcher {here.engine or '(unknown version)'} on Python {here.python}.")
     there = [f"{name} {version}" for name, version in here.libraries if version]
     missing = [name for name, version in here.libraries if not version]
-    if missing:
+    if set(missing) - {"rich"}:  # without that one, progress is plain lines: nothing that anybody misses in Blender
         yield warning(
             "libraries",
             f"Not installed: {names(missing)}; figures of cards and memory, live progress or reports are missing "
@@ -102,8 +102,8 @@ def traces(here: Traces) -> Iterator[Diagnosis]:
     if here.interrupted:
         yield warning(
             "interrupted-jobs",
-            f"Interrupted: {count(len(here.interrupted), 'job')} ({names(list(here.interrupted))}); 'resume' goes on with "
-            "each and clears up what it left.",
+            f"Interrupted: {count(len(here.interrupted), 'job')} ({names(list(here.interrupted))}); resume each, which also "
+            "clears up what it left.",
         )
     if here.running:
         yield good(

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import devices, host, inspection, job, launch
+from . import devices, host, inspection, job, launch, report_page
 from .doctor_nouns import Computer, Programs, Traces
 from .model import BlenderProgram, Device, DispatchError
 
@@ -130,7 +130,7 @@ def _version(name: str, package: str) -> str:
     try:
         module = importlib.import_module(name)
     except Exception:  # noqa: BLE001 - also a wheel for another Python or system
-        return ""
+        return "(its script)" if name == "plotly" and report_page.has_script() else ""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -109,9 +109,7 @@ def child_environment(
         env["OMP_NUM_THREADS"] = str(threads)
     if config is not None:
         env["BLENDER_USER_CONFIG"] = str(config)
-    if temp is not None:
-        env.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temp)))  # the first on POSIX, the others on Windows
-    return env
+    return env | _temp(temp)
 
 
 def recorded(environ: Mapping[str, str]) -> dict[str, str]:
@@ -135,9 +133,17 @@ def command_line(
     return [*head, "--python-expr", _IN_BLENDER, "--", *script]
 
 
-def own_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of such a process: it is no child, even where one of ours started it."""
-    return {name: value for name, value in base.items() if name != "MGD_CHILD"}
+def own_environment(base: Mapping[str, str], temp: Path | None = None) -> dict[str, str]:
+    """Return the environment of such a process: it is no child, even where one of ours started it.
+
+    ``temp`` as for a child.
+    """
+    return {name: value for name, value in base.items() if name != "MGD_CHILD"} | _temp(temp)
+
+
+def _temp(folder: Path | None) -> dict[str, str]:
+    names = ("TMPDIR", "TEMP", "TMP")  # the first on POSIX, the others on Windows
+    return {} if folder is None else dict.fromkeys(names, str(folder))
 
 
 def environment_changes(base: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str | None]:

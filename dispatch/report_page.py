@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import frames, host, job, job_sections, journal, markup, measure, measurement_sections, recorder
+from . import frames, given_paths, host, job, job_sections, journal, markup, measure, measurement_sections, recorder
 from .markup import Html
 from .measurement import Measurement
 from .model import DispatchError
@@ -79,6 +79,11 @@ def _page(title: str, body: Html, drawn: Mapping[str, Any]) -> str:
     return markup.page(title, body, drawn, style=style, scripts=scripts, nonce=secrets.token_urlsafe(16))
 
 
+def has_script() -> bool:
+    """Whether the extension's own copy of plotly's script is here: then no package is needed."""
+    return (_ASSETS / _PLOTLY).is_file()
+
+
 def _plotly() -> str:
     """Return plotly's script: the one that the extension carries, or that of the installed package."""
     places = [_ASSETS / _PLOTLY]
@@ -91,6 +96,7 @@ def _plotly() -> str:
 
 
 def _put(page: str, path: Path) -> Path:
+    given_paths.mind_target(path, "The report")
     temp = path.with_name(path.name + ".new")
     try:
         # File names that are no text have half characters, which UTF-8 does not know.

@@ -11,16 +11,21 @@ from collections.abc import Sequence
 
 import bpy
 
-from ..dispatch import report
+from ..dispatch import doctor_words, report
+from ..dispatch.doctor_words import Checked
+from ..dispatch.findings import Level
 from ..dispatch.model import Outcome
 from ..dispatch.watch import JobSeen
 
 TITLE = "Multi-GPU Dispatcher"
 WIDEST = 90
 """Letters of a line."""
+MOST = 6
+"""Findings of a check that are told; a pop-over is no list."""
 CLASSES = ()
 
 _log = logging.getLogger(__name__)
+_CHECKED = {Level.ERROR: "CANCEL", Level.WARNING: "ERROR"}
 _GOOD = (Outcome.COMPLETE, Outcome.STOPPED)
 
 
@@ -35,6 +40,17 @@ def is_idle() -> bool:
 def ended(jobs: Sequence[JobSeen]) -> list[tuple[str, str]]:
     """Return what there is to say of jobs that came to an end: (text, icon), a line each."""
     return [(_end_words(job), "CHECKMARK" if _is_good(job) else "ERROR") for job in jobs]
+
+
+def checked(found: Checked | str) -> list[tuple[str, str]]:
+    """Return what there is to say of a check of this machine, or of why there was none: (text, icon), a line each."""
+    if isinstance(found, str):
+        return [(found, "ERROR")]
+    said = [(each.panel, _CHECKED[each.level]) for each in found.findings]
+    head = [(f"This machine was checked: {doctor_words.in_short(found)}", "INFO")] if said else []
+    rest = [("The whole list: This Machine, under Devices in the Render properties.", "BLANK1")] if said[MOST:] else []
+    good = doctor_words.good_line(found)
+    return [*head, *said[:MOST], *rest, *([(good, "CHECKMARK")] if good else [])]
 
 
 def popup(lines: Sequence[tuple[str, str]], *, resume: str = "") -> None:

@@ -70,6 +70,24 @@ def save(folder: Path) -> Copied:
         raise
 
 
+def keep(copied: Copied) -> None:
+    """Return when the copy, with caches that it has of its own, is on the disk: a power cut must not leave a job without
+    its scene. Takes as long as the disk does; touches nothing of Blender's, so it is fit for a thread.
+
+    Raises:
+        DispatchError: the disk refuses.
+    """
+    folder = copied.path.parent
+    try:
+        for place, _, names in os.walk(folder):  # a linked cache is the artist's own, and is not followed
+            for name in names:
+                host.fsync_file(Path(place, name))
+            host.fsync_folder(Path(place))
+        host.fsync_folder(folder.parent)
+    except OSError as error:
+        raise DispatchError(_refused(folder.parent, error.strerror or str(error))) from error
+
+
 def _write(path: Path) -> None:
     """Save the copy; whatever Blender answers, the file itself is looked at."""
     try:

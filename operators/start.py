@@ -45,6 +45,8 @@ FOLDERS_ANSWER = 20.0
 DEVICES_ANSWER = 120.0
 BLENDER_ANSWERS = 180.0
 """Seconds. A first start from a slow disk, and a driver that wakes up, take their time."""
+SCENE_KEPT = 900.0
+"""Seconds. A scene of many gigabytes on a slow disk."""
 READS_NEWER = (4, 5)
 """From this version on, a Blender can open files of the next major version."""
 
@@ -120,6 +122,7 @@ def run(kind: Kind, purpose: Purpose) -> Steps[Started]:
         copied = scene_copy.save(folder)
     try:
         made = _written(looked, chosen, children.program, copied, kind)
+        yield from beside(lambda: scene_copy.keep(copied), "Saving the scene …", SCENE_KEPT)
         yield from shown("Starting …")
         with wait_cursor(bpy.context):
             purpose.create(made, folder.parent, "" if made.factory else children.config)

@@ -25,12 +25,30 @@ Steps = Generator[str, None, T]
 """What is done now, for people, again and again until it is done; anything else may happen in between."""
 PAUSE = 0.02
 """Seconds between two steps."""
+READY = 120.0
+"""Seconds until it is known what runs the engine: several programs may be tried, from a slow disk."""
 
 
 def shown(words: str) -> Steps[None]:
     """Let Blender draw the words before it stands still."""
     for _ in range(2):
         yield words
+
+
+def ready() -> Steps[None]:
+    """Wait until something is known that runs the engine outside Blender.
+
+    Raises:
+        DispatchError: nothing is, or that takes too long.
+    """
+    until = time.monotonic() + READY
+    while session.interpreter() is None:
+        seen = session.seen()
+        if seen.trouble and not seen.looking:
+            raise DispatchError(seen.trouble)
+        if time.monotonic() > until:
+            raise DispatchError("Blender is still getting ready for this: try again in a moment.")
+        yield "Getting ready …"
 
 
 def beside(question: Callable[[], T], words: str, seconds: float) -> Steps[T]:

@@ -18,7 +18,7 @@ from ..dispatch import job, measurement_words, removal, starting
 from ..dispatch import shown as rules
 from ..dispatch.launch import Interpreter
 from ..dispatch.watch import JobSeen, MeasurementSeen, Seen
-from . import errands, notices, preferences, presets, session
+from . import doctor, errands, notices, preferences, presets, session
 
 RUNNING = 0.25
 IDLE = 0.5
@@ -93,6 +93,8 @@ def _tick() -> None:
         _resume_by_itself(seen.jobs)
     for told in errands.told():
         _hear(told)
+    if (checked := doctor.news()) is not None:
+        _lines.extend(notices.checked(checked))
     _say()
     _redraw_if_changed(seen)
 
@@ -103,7 +105,7 @@ def _redraw_if_changed(seen: Seen) -> None:
     counting_down = now is not None and now.snapshot is not None and now.running and now.snapshot.then_at > 0
     second = int(time.time()) if counting_down else 0
     # Not its version alone: another jobs folder has another watch, which counts from the beginning.
-    look = (seen, session.busy, session.trouble, session.findings, now and now.folder, second)
+    look = (seen, session.busy, session.trouble, session.findings, now and now.folder, second, doctor.look())
     if look != _drawn:
         _drawn = look
         redraw()

@@ -77,4 +77,8 @@ def _what_now(layout: UILayout, job: JobSeen, snapshot: Snapshot | None, context
         column.operator("multi_gpu.open_job_folder", text="Open Job Folder", icon="TEXT").folder = job.folder
     if snapshot and snapshot.done:
         running.pictures(column, job, play=True)
-        column.operator("multi_gpu.open_report", text="Report", icon="GRAPH").folder = job.folder
+    row = column.row(align=True)
+    if snapshot and snapshot.done:
+        row.operator("multi_gpu.open_report", text="Report", icon="GRAPH").folder = job.folder
+    wanted = "" if whole else "Support Bundle"  # nobody asks for help with what went well
+    row.operator("multi_gpu.save_support_bundle", text=wanted, icon="PACKAGE").folder = job.folder

@@ -48,7 +48,10 @@ class MULTI_GPU_PT_jobs(Folded, Panel):
             _job(column, job, shown is not None and job.folder == shown.folder, context)
         if len(jobs) > MOST:
             text.quiet(layout, f"and {len(jobs) - MOST:,} older ones", context)
-        layout.operator("multi_gpu.clean_up_jobs", icon="TRASH")
+        row = layout.row(align=True)
+        row.operator("multi_gpu.clean_up_jobs", text="Clean Up", icon="TRASH")
+        bundle = row.operator("multi_gpu.save_support_bundle", text="Support Bundle")
+        bundle.folder = (shown or jobs[0]).folder
 
 
 def _job(column: UILayout, job: JobSeen, is_shown: bool, context: Context) -> None:

@@ -63,6 +63,9 @@ def render_menu(self: Menu, _context: Context) -> None:
     layout.operator("multi_gpu.open_report", text="Open Report of All GPUs", icon="GRAPH")
     layout.separator()
     layout.operator("multi_gpu.measure_scene", text="Measure Scene on All GPUs")
+    layout.operator("multi_gpu.check_machine", text="Check This Machine (Doctor)")
+    bundle = layout.operator("multi_gpu.save_support_bundle", text="Save Support Bundle (Bug Report)")
+    bundle.folder = job.folder if job else ""
 
 
 CLASSES = (MULTI_GPU_MT_stop, MULTI_GPU_MT_then)

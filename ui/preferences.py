@@ -10,11 +10,12 @@ from bpy.types import Context
 
 from ..dispatch import wording
 from ..operators import session
+from . import doctor
 from .guard import guarded
 
 
 @guarded
-def draw(self: Any, _context: Context) -> None:
+def draw(self: Any, context: Context) -> None:
     layout = self.layout
     layout.use_property_split = True
     layout.use_property_decorate = False
@@ -43,3 +44,7 @@ def draw(self: Any, _context: Context) -> None:
     column.prop(self, "limit_load", text="Load Scene")
     column.prop(self, "limit_first", text="First Frame")
     column.prop(self, "limit_task", text="Further Frames")
+
+    column = layout.column()
+    column.use_property_split = False
+    doctor.draw(column, context)
