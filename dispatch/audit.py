@@ -7,7 +7,7 @@ Owns the comparison of journal and output folder; changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,8 @@ class Audit:
     """Frame numbers."""
     missing: tuple[int, ...]
     """Frame numbers that were put in place and whose files are gone, changed or broken now."""
+    missing_in: tuple[str, ...]
+    """The folders of those files."""
     fewer_files: tuple[int, ...]
     """Frame numbers that left fewer files than the most frames did."""
     sentence: str
@@ -50,7 +52,8 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
     doubled = sum(1 for t, n in past.commits.items() if n > 1) + len(past.lost | theirs)
     retried = sum(1 for t in good if past.blamed[t])
     given_up = tuple(sorted(numbers[t] for t in past.given_up))
-    missing = tuple(sorted(numbers[t] for t in past.in_place if t not in good))
+    lost = [t for t in past.in_place if t not in good]
+    missing = tuple(sorted(numbers[t] for t in lost))
     return Audit(
         total=len(numbers),
         complete=len(good),
@@ -59,6 +62,7 @@ def audit(folder: Path, job: Job, *, look_into: bool, elsewhere: int = 0) -> Aud
         again=len(past.renewed),
         given_up=given_up,
         missing=missing,
+        missing_in=tuple(dict.fromkeys(_folders_of_lost(past, lost, look_into=look_into))),
         fewer_files=tuple(sorted(numbers[t] for t, made in past.in_place.items() if len(made) < files)),
         sentence=wording.audit(
             complete=len(good),
@@ -83,8 +87,17 @@ def outcome_of(found: Audit, ended: Outcome, tell: Callable[[str, str], None]) -
         one = len(found.missing) == 1
         said = f"Frame {which} was" if one else f"Frames {which} were"
         does = f"Resume renders {'it' if one else 'them'} again"
-        tell("warning", f"{said} in place, but files are gone or broken now: {does}.")
+        where = f" in {wording.names(found.missing_in)}" if found.missing_in else ""
+        tell("warning", f"{said} in place, but files{where} are gone or broken now: {does}.")
     return Outcome.INCOMPLETE if ended is Outcome.COMPLETE and found.complete < found.total else ended
+
+
+def _folders_of_lost(past: History, tasks: Iterable[int], *, look_into: bool) -> Iterator[str]:
+    """Yield where files of these tasks are gone: those of a File Output node lie elsewhere than the pictures."""
+    for task in tasks:
+        for picture in past.in_place[task]:
+            if not history.holds(past, task, picture, look_into=look_into):
+                yield str(Path(picture.path).parent)
 
 
 def _sort(past: History, *, look_into: bool, shared: bool) -> tuple[set[int], set[int]]:

@@ -34,7 +34,7 @@ from .pace import Pace
 from .protocol import Leave, Threads
 from .readings import Readings
 from .recycling import Recycling
-from .roster import AT_WORK, Attempt, SlotRecord, Worker, WorkerState, patience
+from .roster import AT_WORK, NOT_WANTED, Attempt, SlotRecord, Worker, WorkerState, patience
 from .telling import Telling
 from .timing import Timing
 from .trust import Belief, Trust
@@ -153,7 +153,7 @@ class Machine:
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
         self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
         if not asked_to_go and not worker.dismissed and not worker.check:
-            self.blame.worker_ended(event.at, worker, fault, words)
+            self.blame.worker_ended(event.at, worker, fault, words, event.oom_kills)
         self._recover(event.at, worker, words)
 
     def _recover(self, at: float, worker: Worker, words: str) -> None:
@@ -245,7 +245,7 @@ class Machine:
         wanted = {slot.name: slot for slot in slots}
         for name, record in self.slots.items():
             if name not in wanted and not (record.closed or record.place):
-                self.close(record, "not wanted any more", level="note")
+                self.close(record, NOT_WANTED, level="note")
                 if record.worker:
                     self.dismiss(at, record.worker)
         for name, slot in wanted.items():

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from . import host
+from .overheard import Overheard
 from .protocol import LONGEST_LINE, Report, decode
 from .workerlog import WorkerLog
 
@@ -87,6 +88,7 @@ class Child:
         self.log = WorkerLog(log)
         self._inbox = inbox
         self._requests: queue.Queue[bytes | None] = queue.Queue(REQUESTS)
+        self.overheard = Overheard()
         self._over = threading.Event()
         self._process = subprocess.Popen(
             list(argv),
@@ -172,6 +174,7 @@ class Child:
         with _opened(self._process.stderr) as pipe:
             while chunk := pipe.read(CHUNK):
                 self.log.write(chunk)
+                self.overheard.hear(chunk)
 
     def _carry_reports(self) -> None:
         lines = Lines()

@@ -284,6 +284,8 @@ class Rendered:
     """Ids that Cycles had enabled while it rendered."""
     warnings: tuple[str, ...] = ()
     """Sentences about what went wrong in the scene without stopping it, each once in a child's life."""
+    lacks: str = ""
+    """What got no RAM in this Blender since the picture before, while it rendered on; empty: nothing that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,18 @@ says when, `launch` says how.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 from pathlib import Path
 
-from . import failure_text, host, launch, layout, starting
+from . import failure_text, host, launch, layout, overheard, starting, wording
 from .berths import Given
-from .events import Compare, Hand, WorkerEnded
+from .events import Compare, Hand, WorkerEnded, WorkerSaid
 from .model import Fault, Job, Layout, Slot, Strategy
 from .own_slot import Resort
 from .process import Child, Ended, Inbox
-from .protocol import Check, Configure, Render, Request, encode
+from .protocol import Check, Configure, Render, Rendered, Report, Request, encode
 from .workerlog import EndedLogs, WorkerLog
 
 ENTRY = Path("child", "entry.py")
@@ -122,6 +123,13 @@ class Staff:
         if child := self._children.get(worker):
             child.kill()
 
+    def heard(self, worker: int, report: Report, at: float) -> WorkerSaid:
+        """Return the machine's event for a report, with what only the log says of a picture."""
+        child = self._children.get(worker)
+        if child and isinstance(report, Rendered) and (size := child.overheard.missed(report.attempt)):
+            report = dataclasses.replace(report, lacks=f"Blender {_could_not_get(size)}")
+        return WorkerSaid(at, worker, report)
+
     def ended(self, item: Ended, at: float) -> WorkerEnded:
         """Return the machine's event for a child's end, with its kind read from exit status and log."""
         child = self._children.pop(item.worker)
@@ -130,8 +138,11 @@ class Staff:
         if item.status == 0:
             words = f"Blender ended by itself, as a script can end it, log {child.log.path.name}"
             return WorkerEnded(at, item.worker, None, words)
-        fault = failure_text.classify_exit(item.status, child.log_tail())
-        return WorkerEnded(at, item.worker, fault, f"{end_words(item.status)}, log {child.log.path.name}")
+        log = child.log_tail()
+        fault, size = failure_text.classify_exit(item.status, log), overheard.refused(log)
+        words = f"{end_words(item.status)}{f', it {_could_not_get(size)}' if size else ''}, log {child.log.path.name}"
+        kills = host.memory_allowed().kills if fault is Fault.KILLED else None
+        return WorkerEnded(at, item.worker, fault, words, kills)
 
     def pids(self) -> dict[int, int]:
         return {worker: child.pid for worker, child in self._children.copy().items()}
@@ -180,6 +191,10 @@ def _cores(job: Job) -> int:
 def not_started(worker: int, at: float, error: OSError) -> WorkerEnded:
     """Return the event for a program that could not be started."""
     return WorkerEnded(at, worker, Fault.CANNOT_START, f"{error.strerror or error}: {error.filename or ''}".strip(": "))
+
+
+def _could_not_get(size: int) -> str:
+    return f"could not get {wording.size(size)} at once"
 
 
 def end_words(status: int) -> str:

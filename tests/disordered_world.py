@@ -127,5 +127,6 @@ class Disorder(World):
             self.say(worker.id, Begun(attempt.id) if rng.random() < 0.9 else rng.choice(skipped))
         else:
             odd = Failed(attempt.id, rng.choice(list(Fault)), "it failed"), Progressed(attempt.id, 1, 2)
-            good = Rendered(attempt.id, PICTURES, self.phases)
+            lacks = f"could not get {rng.randrange(4)} GiB" if rng.random() < 0.05 else ""
+            good = Rendered(attempt.id, PICTURES, self.phases, lacks=lacks)
             self.say(worker.id, good if rng.random() < 0.8 else rng.choice(odd))

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import host, pictures
+from .. import host, owners, pictures
 from ..claims import Claim, TakenOver
 from ..model import DispatchError, Fault, Phases, Picture
+from ..overheard import end_of
 from ..pictures.packing import pack_png
 from ..protocol import Commit, Committed, Discard, Failed, Rendered, Report
 from ..working_folder import CannotWrite, cannot_write
@@ -45,6 +46,8 @@ class Parcel:
     phases: Phases
     devices: tuple[str, ...]
     warnings: tuple[str, ...]
+    lacks: str
+    """Script that got no RAM."""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -68,6 +71,7 @@ class Porter:
 
     def take(self, parcel: Parcel) -> None:
         """Take over a rendered frame; wait for earlier ones where too many lie here."""
+        print(end_of(parcel.attempt), file=sys.stderr, flush=True)  # noqa: T201  (the log)
         begun = time.monotonic()
         self._room.acquire()
         waited = time.monotonic() - begun
@@ -127,12 +131,14 @@ class Porter:
         for pair in parcel.mains:
             pictures.check(pair.temp, size=parcel.size)
         for folder in dict.fromkeys(pair.final.parent for pair in parcel.pairs):
+            if not owners.is_here(folder, parcel.claim.owner_id):
+                self._folders.forget(folder)  # somebody removed it: the dispatcher says so and makes it again
             self._folders.wait(folder, begun=True)
         found = tuple(_picture(pair, kept=pair.final in parcel.claim.kept) for pair in parcel.pairs)
         self._waiting[parcel.attempt] = parcel
         memory = host.peak_memory()
         phases = dataclasses.replace(parcel.phases, carry=time.monotonic() - begun)
-        self._tell(Rendered(parcel.attempt, found, phases, memory, parcel.devices, parcel.warnings))
+        self._tell(Rendered(parcel.attempt, found, phases, memory, parcel.devices, parcel.warnings, parcel.lacks))
 
     def _commit(self, parcel: Parcel) -> None:
         lost = parcel.claim.commit([(pair.temp, pair.final) for pair in parcel.pairs])

@@ -214,7 +214,8 @@ class Stage:
                 views.size(chosen),
                 shot.phases,
                 used,
-                self._swallowed.take(),
+                (*shot.warnings, *self._swallowed.take()),
+                self._swallowed.take_lack(),
             )
         )
 

@@ -24,6 +24,7 @@ class Swallowed:
         self._lock = threading.Lock()
         self._known: set[str] = set()
         self._new: list[str] = []
+        self._lacks = ""
         self._print = sys.excepthook
         sys.excepthook = self._hear
 
@@ -33,10 +34,19 @@ class Swallowed:
             new, self._new = self._new, []
         return tuple(new)
 
+    def take_lack(self) -> str:
+        """Return the script that got no RAM since the last time this was asked; empty: none did."""
+        with self._lock:
+            lacks, self._lacks = self._lacks, ""
+        return lacks
+
     def _hear(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         self._print(kind, error, trace)
-        words = f"A script failed and Blender went on without it: {kind.__name__}: {error}"[:400] + _where(trace)
+        words = f"A script failed and Blender went on without it: {kind.__name__}: {error}"[:400]
+        words += f"{_where(trace)}; mend it if the pictures need it."
         with self._lock:
+            if issubclass(kind, MemoryError):
+                self._lacks = f"a script failed: MemoryError{_where(trace)}"
             if words not in self._known and len(self._known) < MOST:
                 self._known.add(words)
                 self._new.append(words)
@@ -45,5 +55,4 @@ class Swallowed:
 def _where(trace: TracebackType | None) -> str:
     steps = traceback.extract_tb(trace)
     # A text of the file names itself "FILE.blend/TEXT".
-    place = f" ({PurePath(steps[-1].filename).name}, line {steps[-1].lineno})" if steps else ""
-    return f"{place}; mend it if the pictures need it."
+    return f" ({PurePath(steps[-1].filename).name}, line {steps[-1].lineno})" if steps else ""

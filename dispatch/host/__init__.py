@@ -46,6 +46,7 @@ private_folder = _system.private_folder
 has_display = _system.has_display
 cores = _system.cores
 peak_memory = _system.peak_memory
+memory_allowed = _system.memory_allowed
 ChildrenJob = _system.ChildrenJob
 KeepAwake = _system.KeepAwake
 notify = _system.notify
@@ -75,6 +76,7 @@ __all__ = [
     "lock_file",
     "long_path",
     "lower_priority",
+    "memory_allowed",
     "notify",
     "others_may_write",
     "parent_environment",

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -115,6 +116,23 @@ def free_space(path: Path) -> int:
     while not here.exists() and here != here.parent:
         here = here.parent
     return shutil.disk_usage(here).free
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryAllowed:
+    """What a system says of memory beside the machine's own figures. What it does not tell is None."""
+
+    total: int | None = None
+    """Bytes that this process and those beside it may have together: in a container, a service, a job of a cluster."""
+    free: int | None = None
+    """How many of them are left."""
+    kills: int | None = None
+    """Processes that the system has killed for want of memory since it started."""
+
+
+def memory_allowed() -> MemoryAllowed:
+    """Where no group of processes has a limit of its own."""
+    return MemoryAllowed()
 
 
 def soft_limits() -> dict[str, int]:

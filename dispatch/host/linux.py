@@ -10,12 +10,12 @@ import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..model import PROGRAM
-from . import family, posix
-from .anywhere import Awake
+from . import cgroups, family, posix
+from .anywhere import Awake, MemoryAllowed
 from .ending import LINUX
 from .posix import (
     ChildrenJob,
@@ -54,6 +54,7 @@ __all__ = [
     "lock_file",
     "long_path",
     "lower_priority",
+    "memory_allowed",
     "notify",
     "others_may_write",
     "parent_environment",
@@ -181,41 +182,13 @@ def has_display() -> bool:
 def cores(root: Path = Path("/")) -> int:
     """Logical processors that this process may really use: affinity and cgroup quota respected."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([count, *(int(quota) for quota in _quotas(root))]))
+    return max(1, min([count, *(int(quota) for quota in cgroups.processors(root))]))
 
 
-def _quotas(root: Path) -> Iterator[float]:
-    """Processors' worth of every limit that holds for this process, its parents' limits included."""
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            yield from _limits_along(root / "sys/fs/cgroup", path, _quota_v2)
-        elif "cpu" in controllers.split(","):
-            mounts = [root / "sys/fs/cgroup" / name for name in (controllers, "cpu")]
-            mount = next((m for m in mounts if m.is_dir()), mounts[0])
-            yield from _limits_along(mount, path, _quota_v1)
-
-
-def _limits_along(mount: Path, path: str, read: Callable[[Path], float | None]) -> Iterator[float]:
-    folder = mount / path.strip("/")
-    # In a container the path is the one outside, and the limit lies at the top of the mount.
-    for here in (folder, *folder.parents):
-        value = read(here)
-        if value is not None:
-            yield value
-        if here == mount:
-            return
-
-
-def _quota_v2(folder: Path) -> float | None:
-    quota, _, period = _read(folder / "cpu.max").strip().partition(" ")
-    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
-
-
-def _quota_v1(folder: Path) -> float | None:
-    quota = _read(folder / "cpu.cfs_quota_us").strip()
-    period = _read(folder / "cpu.cfs_period_us").strip()
-    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
+def memory_allowed(root: Path = Path("/")) -> MemoryAllowed:
+    """What the kernel says of memory: what this process's groups may have together, and whom it has killed for it."""
+    kills = [line for line in _read(root / "proc/vmstat").splitlines() if line.startswith("oom_kill ")]
+    return MemoryAllowed(*cgroups.memory(root), int(kills[0].split()[1]) if kills else None)
 
 
 def peak_memory() -> int:

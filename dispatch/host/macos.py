@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..model import PROGRAM
 from . import family, posix
-from .anywhere import Awake, tool_output
+from .anywhere import Awake, memory_allowed, tool_output
 from .ending import MACOS
 from .posix import (
     ChildrenJob,
@@ -53,6 +53,7 @@ __all__ = [
     "lock_file",
     "long_path",
     "lower_priority",
+    "memory_allowed",
     "notify",
     "others_may_write",
     "parent_environment",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import family, win32
-from .anywhere import Awake
+from .anywhere import Awake, memory_allowed
 from .ending import WINDOWS
 from .windows_files import (
     carry_bytes,
@@ -49,6 +49,7 @@ __all__ = [
     "lock_file",
     "long_path",
     "lower_priority",
+    "memory_allowed",
     "notify",
     "others_may_write",
     "parent_environment",

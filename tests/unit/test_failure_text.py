@@ -49,6 +49,10 @@ REAL = [
     (Fault.OUT_OF_RAM, "OIDN error: out of memory"),
     (Fault.OUT_OF_RAM, "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc"),
     (Fault.OUT_OF_RAM, "Calloc returns null: len=1600000000 in imb_addrectImBuf, total 42"),
+    (Fault.OUT_OF_RAM, "Malloc returns null: len=10800000000 in CDPropFloat3, total 12643604"),  # a mesh
+    (Fault.OUT_OF_RAM, "Malloc returns null: len=64000000 in Cycles Aligned Alloc, total 367157532"),
+    (Fault.OUT_OF_RAM, "Calloc returns null: len=272 in keymap list, total 5912424"),  # at the start
+    (Fault.OUT_OF_RAM, "OSError: [Errno 12] Cannot allocate memory: '/x/bpy/5.0/scripts/modules/_bpy_internal'"),
     (Fault.OUT_OF_RAM, "Error: Out of memory\n"),
     (Fault.LOST_DEVICE, "Illegal address in CUDA queue copy_from_device (integrator_shade_surface prefix_sum)"),
     (Fault.LOST_DEVICE, "Launch failed in cuCtxSynchronize() (device_impl.cpp:970)"),

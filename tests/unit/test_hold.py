@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from machine_world import World, limits
 
 from dispatch.events import Gauged, Recovered, Tell, WorkerEnded
@@ -115,6 +116,22 @@ def test_workers_that_are_killed_while_ram_is_short_become_fewer():
         world.start()
     assert len(world.machine.open_slots()) == 2
     assert not any(isinstance(c, Tell) and "blaming the machine" in c.text for c in world.log)
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "after", "known"), [(3, 4, 1.0, True), (4, 4, 1.0, False), (3, 4, 60.0, False)]
+)
+def test_a_worker_that_the_system_killed_for_memory_is_told_from_one_that_somebody_killed(seen, now, after, known):
+    world = World(tasks=40, slots=2)
+    world.start()
+    world.begin(1)
+    world.feed(Gauged(world.now, Sample({}, {}, 64 << 30, 32 << 30, oom_kills=seen)))
+    world.now += after
+    world.feed(Gauged(world.now, Sample({}, {}, 64 << 30, 32 << 30, oom_kills=now)))
+    world.feed(WorkerEnded(world.now, 1, Fault.KILLED, "SIGKILL", now))
+    said = [c.text for c in world.log if isinstance(c, Tell)]
+    assert any("(out of RAM: the system killed it for want of RAM)" in text for text in said) == known
+    assert any("(killed from outside: SIGKILL)" in text for text in said) != known
 
 
 def test_kills_again_and_again_make_one_fewer_where_nobody_tells_the_ram():

@@ -61,7 +61,7 @@ def said(process: subprocess.Popen[bytes]) -> str:
 )
 def test_every_system_offers_the_same_call(system: object, name: str) -> None:
     here, there = getattr(host, name), getattr(system, name)
-    if name != "cores":  # the Linux one takes a root for tests
+    if name not in ("cores", "memory_allowed"):  # the Linux ones take a root for tests
         assert inspect.signature(there).parameters == inspect.signature(here).parameters
     if inspect.isclass(here):
         names = {n for n in dir(here) if not n.startswith("_")}
@@ -468,6 +468,52 @@ def sixteen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("sixteen")
 def test_cores_are_those_that_affinity_and_quota_leave(tmp_path: Path, files: dict[str, str], count: int) -> None:
     assert linux.cores(_tree(tmp_path, files)) == count
+
+
+GB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("files", "allowed"),
+    [
+        ({}, (None, None, None)),
+        ({"proc/vmstat": "pgfault 12\noom_kill 3\noom_kill_other 4\n"}, (None, None, 3)),
+        ({"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/memory.max": "max\n"}, (None, None, None)),
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/memory.max": f"{8 * GB}\n",
+                "sys/fs/cgroup/a/memory.current": f"{7 * GB}\n",
+                "sys/fs/cgroup/a/memory.stat": f"anon {4 * GB}\ninactive_file {2 * GB}\n",
+                "sys/fs/cgroup/a/b/memory.max": f"{6 * GB}\n",
+                "sys/fs/cgroup/a/b/memory.current": f"{1 * GB}\n",
+            },
+            (6 * GB, 3 * GB, None),
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/docker/1\n2:cpu,cpuacct:/docker/1\n0::/\n",
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GB}\n",
+                "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{3 * GB}\n",
+                "sys/fs/cgroup/memory/memory.stat": f"inactive_file 0\ntotal_inactive_file {1 * GB}\n",
+            },
+            (4 * GB, 2 * GB, None),
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/\n",
+                "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+                "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{3 * GB}\n",
+            },
+            (None, None, None),
+        ),
+    ],
+)
+def test_memory_is_what_the_tightest_group_leaves(
+    tmp_path: Path, files: dict[str, str], allowed: tuple[int | None, ...]
+) -> None:
+    told = linux.memory_allowed(_tree(tmp_path, files))
+    assert (told.total, told.free, told.kills) == allowed
 
 
 def test_this_process_has_at_least_one_core() -> None:

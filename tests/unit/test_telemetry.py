@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from dispatch import host
 from dispatch.devices import NvmlDevice
 from dispatch.gauges import CardSample, ProcessSample, Sample
+from dispatch.host.anywhere import MemoryAllowed
 from dispatch.telemetry import Telemetry
 
 
@@ -173,6 +175,12 @@ def test_the_machines_memory_is_read(driver: FakeDriver) -> None:
     assert 0 < (sample.ram_available or 0) < (sample.ram_total or 0)
 
 
+def test_in_a_container_its_own_memory_counts(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "memory_allowed", lambda: MemoryAllowed(1 << 20, 1 << 10, 7))
+    sample = Telemetry().sample({})
+    assert (sample.ram_total, sample.ram_available, sample.oom_kills) == (1 << 20, 1 << 10, 7)
+
+
 def test_a_driver_that_was_reset_is_opened_again(driver: FakeDriver) -> None:
     telemetry = Telemetry()
     driver.lost = True
@@ -202,6 +210,7 @@ def test_without_a_driver_it_says_so_and_works_on(monkeypatch: pytest.MonkeyPatc
 def test_without_both_libraries_everything_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
     monkeypatch.setitem(sys.modules, "psutil", None)
+    monkeypatch.setattr(host, "memory_allowed", MemoryAllowed)
     telemetry = Telemetry()
     assert telemetry.sample({0: os.getpid()}) == Sample({0: ProcessSample()}, {})
     assert "processes and memory are not available" in telemetry.why
