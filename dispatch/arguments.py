@@ -47,6 +47,8 @@ def parse(words: Sequence[str], program: str = PROGRAM) -> argparse.Namespace:
         DispatchError: the words are no command.
         SystemExit: help was asked for, and printed.
     """
+    if any("\0" in word for word in words):
+        raise DispatchError("A word holds a NUL character, which no name can have: leave it out.")
     return _parser(program).parse_args(_joined(words), argparse.Namespace(program=program))
 
 

@@ -102,11 +102,11 @@ class Blame:
             machine.dismiss(at, worker)  # the last try is not made by a process that may be to blame itself
         machine.ledger.give_back(attempt.task, self.next_try(at, attempt.task))
 
-    def worker_ended(self, at: float, worker: Worker, fault: Fault, words: str) -> None:
+    def worker_ended(self, at: float, worker: Worker, fault: Fault, words: str, oom_kills: int | None = None) -> None:
         """A worker ended that was not asked to."""
         machine, record = self._machine, worker.slot
-        if fault is Fault.KILLED and machine.ladder.memory.ram_was_short(at):
-            fault, words = Fault.OUT_OF_RAM, "RAM was nearly used up when it was killed"
+        if fault is Fault.KILLED and (why := machine.ladder.memory.why_killed(at, oom_kills)):
+            fault, words = Fault.OUT_OF_RAM, why
         if fault is Fault.SCENE and not (worker.pid or worker.sentence):
             # It was not even started, and the next one would not be either.
             machine.close(record, words)

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from . import host
+from . import given_paths, host
 from .model import BlenderProgram, DispatchError
 
 OLDEST = (4, 2, 0)
@@ -115,16 +115,15 @@ def _accepted(path: Path, answer: tuple[tuple[int, int, int], str], *, is_module
 
 def _program(named: str, environ: Mapping[str, str]) -> Path:
     """Return the executable that a user's words mean: a file, a bare name on PATH, an app bundle, or its folder."""
-    # absolute() and not resolve(): a virtual environment's python is a link and must be called by the link's name
-    path = Path(named).expanduser().absolute()
-    if not path.exists() and Path(named).name == named:
+    path = given_paths.whole(named)  # a virtual environment's python is a link and must be called by the link's name
+    if not given_paths.exists(path) and Path(named).name == named:
         on_path = shutil.which(named, path=environ.get("PATH"))
         path = Path(on_path).absolute() if on_path else path
+    if not given_paths.exists(path):
+        raise DispatchError(f"There is no '{named}': check the path given with --blender or in $BLENDER.")
     if path.is_dir():
         inside = ("Contents/MacOS/Blender", "blender", "blender.exe", "Blender.app/Contents/MacOS/Blender")
         path = next((path / name for name in inside if (path / name).is_file()), path)
-    if not path.exists():
-        raise DispatchError(f"There is no '{named}': check the path given with --blender or in $BLENDER.")
     if path.is_dir():
         raise DispatchError(f"There is no Blender in the folder '{path}': name the program itself.")
     if not os.access(path, os.X_OK):

@@ -26,6 +26,7 @@ from . import (
     dispatcher,
     display,
     doctor_command,
+    given_paths,
     host,
     interrupts,
     job,
@@ -185,7 +186,7 @@ def _release(given: argparse.Namespace) -> int:
 
 def _report(given: argparse.Namespace) -> int:
     folder = Path(given.job).absolute()
-    if not (folder / measure.NAME).is_file():
+    if not given_paths.is_file(folder / measure.NAME):
         known = measure.folders(measure.root(given.jobs_dir))
         fitting = [place for place in known if place.name == given.job]
         folder = fitting[0] if fitting else job.find(given.job, job.jobs_folder(given.jobs_dir))

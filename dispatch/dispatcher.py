@@ -88,7 +88,7 @@ class Dispatcher:
         self._journal = record
         owner = self._owner = Owner.new(task.id)
         self._inbox = new_inbox()
-        self._there = FolderThere(folder)
+        self._there = FolderThere(folder, record)
         self._next_look = time.monotonic()
         self._late = 0.0
         self._frames = frames.arrange(frames.parse(task.frames), task.order)
@@ -119,6 +119,7 @@ class Dispatcher:
             recycle=None if task.in_order or task.gather else task.recycle,
             kernels=self._kernels.kernels(),
         )
+        self._machine.ladder.recall(past.climbed)
         self._machine.last_picture = history.last_picture(past)
         self._machine.gather, self._machine.blender = task.gather, task.blender
         self._known = past.folders
@@ -209,7 +210,7 @@ class Dispatcher:
             wait = 0.0
             match item:
                 case Said(worker, report):
-                    yield WorkerSaid(time.monotonic(), worker, report)
+                    yield self._staff.heard(worker, report, time.monotonic())
                 case Ended():
                     yield self._staff.ended(item, time.monotonic())
         now = time.monotonic()

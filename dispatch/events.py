@@ -46,6 +46,8 @@ class WorkerEnded:
     fault: Fault | None
     """None: a clean exit."""
     words: str = ""
+    oom_kills: int | None = None
+    """See `Sample`, at this moment."""
 
 
 @dataclass(frozen=True, slots=True)

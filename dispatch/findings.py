@@ -32,6 +32,7 @@ _IN_PANEL = {
     "--strategy": "choose Per GPU, or one backend for all of them",
     "--devices": "tick one under Devices",
     "'status'": "look at it in the list of jobs",
+    "with -o": "make room there, or mend its permissions",
 }
 """What helps inside Blender instead of an option or command of the command line; the last one that is named counts."""
 

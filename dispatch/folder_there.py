@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether the folder of a running job is still there: without it nobody could see or stop the job any more.
 
-Owns that look, and for how long the folder may be away.
+Owns that look, and for how long the folder may be away. A disk or a server that was mounted again may show the same folder
+under other numbers: then it is known by the journal in it, which grows as ours does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import stat
 import time
 from pathlib import Path
 
+from .journal import NAME, Journal
 from .model import DispatchError
 
 FOLDER_GONE = 5.0
@@ -20,8 +22,9 @@ DISK_GONE = 120.0
 
 
 class FolderThere:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, record: Journal) -> None:
         self._folder = folder
+        self._record = record
         self._seen = time.monotonic()
         self._same = _identity(folder)
 
@@ -32,13 +35,19 @@ class FolderThere:
             DispatchError: the folder has been gone for too long, or another one is in its place.
         """
         found = _identity(self._folder)
-        if found == self._same and found is not None:
+        if found is not None and (found == self._same or self._holds_our_journal()):
             self._seen = now
         elif now - self._seen > (FOLDER_GONE if _identity(self._folder.parent) else DISK_GONE):
             raise DispatchError(
                 f"The folder of job {self._folder.name} was removed or moved, which ends the job: put it back where it "
                 "was and resume."
             )
+
+    def _holds_our_journal(self) -> bool:
+        try:
+            return (self._folder / NAME).stat().st_size == self._record.size
+        except OSError:
+            return False
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -53,3 +53,5 @@ class Sample:
     ram_available: int | None = None
     cpu: float | None = None
     """Percent of all cores since the last sample."""
+    oom_kills: int | None = None
+    """Processes that the system has killed for want of memory since it started."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import lanes
 from .events import Load, Send, WorkerSaid
+from .lacking import Lacking
 from .model import BlenderProgram, Fault
 from .protocol import (
     VERSION,
@@ -44,6 +45,7 @@ class Hearing:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._folders: set[str] = set()
+        self._lacking = Lacking(machine)
 
     def know_folder(self, folder: str) -> None:
         """The journal of an earlier run knows this output folder already."""
@@ -84,8 +86,8 @@ class Hearing:
             self._machine.kill(at, worker, Fault.CANNOT_START, words)
             return
         made_with = self._machine.blender
-        if made_with is not None and hello.version != made_with.version:
-            # Two versions must not mix in one animation, and the next one would be no other.
+        if made_with is not None and _is_another(made_with, hello):
+            # Two versions must not mix in one animation, nor two builds of one; and the next one would be no other.
             self._machine.close(worker.slot, _updated(made_with, hello), worker=worker.id)
             self._machine.dismiss_now(at, worker)
             return
@@ -173,6 +175,9 @@ class Hearing:
             attempt.begun, attempt.begun_at = True, at - report.phases.total
             self._machine.trust.begun(worker, attempt)
             self._machine.recycling.begun(at, worker)
+        if self._lacking.refuses(at, worker, attempt, report.lacks):
+            self._machine.command(Send(worker.id, Discard(attempt.id)))
+            return
         attempt.pictures = report.pictures
         worker.since = at
         self._machine.kernels.finished(worker.id, worker.slot.slot)
@@ -234,9 +239,14 @@ class Hearing:
         ledger.claimed_elsewhere(attempt.task, report.owner, report.since, at + pause)
 
 
+def _is_another(made_with: BlenderProgram, hello: Hello) -> bool:
+    known = bool(made_with.build and hello.build)
+    return hello.version != made_with.version or (known and hello.build != made_with.build)
+
+
 def _updated(made_with: BlenderProgram, hello: Hello) -> str:
     now, then = (".".join(map(str, version)) for version in (hello.version, made_with.version))
-    return (
-        f"{made_with.path} is Blender {now} now, but the job was made with {then}: "
-        "put that one back and resume, or render it as a new job"
-    )
+    said = f"Blender {now} now, but the job was made with {then}"
+    if now == then:
+        said = f"another build of Blender {now} now ({hello.build}), but the job was made with build {made_with.build}"
+    return f"{made_with.path} is {said}: put that one back and resume, or render it as a new job"

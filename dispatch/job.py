@@ -20,7 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from . import host, preferences, seal
+from . import given_paths, host, preferences, seal
 from .codec import from_plain
 from .model import SCHEMA, DispatchError, Job
 from .snapshot import Snapshot
@@ -57,7 +57,7 @@ class Asked:
 
 def jobs_folder(chosen: str | None = None) -> Path:
     """Return the folder that holds the jobs: the chosen one, else the private one of this user."""
-    return Path(chosen).expanduser().absolute() if chosen else host.state_folder() / "jobs"
+    return given_paths.whole(chosen) if chosen else host.state_folder() / "jobs"
 
 
 def new_id(name: str) -> str:
@@ -106,14 +106,13 @@ def load_to_run(folder: Path) -> Job:
     Raises:
         DispatchError: as `load`, or it was made elsewhere or changed by hand.
     """
-    job, is_ours = _read(folder)
-    if not is_ours:
-        raise seal.foreign(folder)
+    job, text, its_mark = _read(folder)
+    seal.must_be_ours(folder, text, its_mark)
     return job
 
 
-def _read(folder: Path) -> tuple[Job, bool]:
-    """Return the job, and whether it carries this user's seal."""
+def _read(folder: Path) -> tuple[Job, str, object]:
+    """Return the job, and what its seal is over with the one that it bears."""
     path = folder / "job.json"
     try:
         seal.mind(folder)
@@ -121,7 +120,7 @@ def _read(folder: Path) -> tuple[Job, bool]:
         schema = data.get("schema")
         if isinstance(schema, int) and schema > SCHEMA:
             raise DispatchError(f"{folder} was made by a newer version (schema {schema}): update to open it.")
-        return from_plain(Job, data["job"]), seal.is_ours(_text(data["job"]), data.get("seal"))
+        return from_plain(Job, data["job"]), _text(data["job"]), data.get("seal")
     except FileNotFoundError:
         raise DispatchError(f"{folder} is no job folder: it holds no job.json.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -151,7 +150,7 @@ def names(root: Path) -> list[str]:
 
 def folders(root: Path) -> list[Path]:
     """Return all job folders, oldest first."""
-    return [root / name for name in names(root) if (root / name / "job.json").is_file()]
+    return [root / name for name in names(root) if given_paths.is_file(root / name / "job.json")]
 
 
 def find(text: str, root: Path) -> Path:
@@ -160,13 +159,13 @@ def find(text: str, root: Path) -> Path:
     Raises:
         DispatchError: none or several fit.
     """
-    if (Path(text) / "job.json").is_file():
+    if text and given_paths.is_file(Path(text) / "job.json"):
         return Path(text).absolute()
     every = folders(root)
     if text == "last" and every:
         return every[-1]
     exact = [p for p in every if p.name == text]
-    fitting = exact or [p for p in every if text in p.name]
+    fitting = exact or [p for p in every if text and text in p.name]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:

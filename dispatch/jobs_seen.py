@@ -112,7 +112,8 @@ class _Folder:
         stamp = _stamp(self._job_path)
         if stamp is None:
             return None
-        if stamp != self._task_stamp:
+        # An error is not remembered: rights or a key that are mended do not show on the file.
+        if stamp != self._task_stamp or self._task is None:
             self._task_stamp, self._task, self._error = stamp, None, ""
             try:
                 self._task = job.load(self._folder)

@@ -48,6 +48,11 @@ class Journal:
         except OSError as error:
             raise DispatchError(f"The journal {path} cannot be written: {error.strerror}.") from error
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file as far as it is on the disk."""
+        return self._end
+
     def write(self, what: str, facts: dict[str, Any]) -> None:
         """Hold one record until the next `sync`."""
         record = {"what": what, "at": datetime.now().astimezone().isoformat(timespec="milliseconds"), **facts}

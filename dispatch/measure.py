@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
-from . import host, job
+from . import given_paths, host, job
 from .codec import CodecError, from_plain
 from .measurement import Measurement, State
 from .model import SCHEMA, Backend, Device, DispatchError, Job
@@ -130,7 +130,7 @@ def read(path: Path) -> Measurement:
 
 def folders(place: Path) -> list[Path]:
     """Return all measurement folders of this user, oldest first."""
-    return [place / name for name in job.names(place) if (place / name / NAME).is_file()]
+    return [place / name for name in job.names(place) if given_paths.is_file(place / name / NAME)]
 
 
 def latest(blend: str | Path, place: Path | None = None) -> Measurement | None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import arguments, interrupts, job, measure, measure_table, measuring, report_page
+from . import arguments, given_paths, interrupts, job, measure, measure_table, measuring, report_page
 from .codec import to_json
 from .display import Stream
 from .findings import Finding, Level
@@ -39,7 +39,7 @@ def run(given: argparse.Namespace, show: Callable[[str], None]) -> int:
     aside = Stream(sys.stderr if given.json else sys.stdout)
     say: Callable[[str], object] = (lambda line: None) if given.quiet else aside.line
     folder = Path(given.blend).absolute()
-    if not (folder.is_dir() and (folder / measure.NAME).is_file()):
+    if not given_paths.is_file(folder / measure.NAME):
         prepared = _prepared(given, os.environ, say)
         if prepared is None:
             return EXIT_STATUS[Outcome.REFUSED]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the readings tell of memory: how much a card has, how much of it was free, whether RAM was short. Pure.
+"""What the readings tell of memory: how much a card has, how much of it was free, whether want of RAM killed. Pure.
 
 Owns only the questions; a card's memory is remembered, because readings may stop. What nobody told is 0.
 """
@@ -38,6 +38,13 @@ class MemoryTold:
         last = self._readings.last
         return (last.ram_available or 0, last.ram_total or 0) if last else (0, 0)
 
-    def ram_was_short(self, at: float) -> bool:
-        """Whether RAM was nearly used up just now."""
-        return any(short_of_ram(sample) for sample in self._readings.since(at - JUST_NOW))
+    def why_killed(self, at: float, kills: int | None) -> str:
+        """Return what RAM has to do with a worker that was killed just now; empty: nothing that is known.
+
+        Args:
+            kills: `Sample.oom_kills` right after that.
+        """
+        samples = [*self._readings.since(at - JUST_NOW)]
+        if kills is not None and any(s.oom_kills is not None and s.oom_kills < kills for s in samples):
+            return "the system killed it for want of RAM"
+        return "RAM was nearly used up when it was killed" if any(map(short_of_ram, samples)) else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from . import blenders, destination, devices, frames, inspection, job, launch, layout, preflight
+from . import blenders, destination, devices, frames, given_paths, inspection, job, launch, layout, preflight
 from .findings import Finding, refused
 from .model import BLEND_STARTS, Backend, BlenderProgram, Device, DispatchError, Job, Limits, Order, Strategy, Then
 from .preflight import Plan
@@ -133,8 +133,7 @@ def blend_file(text: str) -> Path:
     Raises:
         DispatchError: it does not.
     """
-    # absolute() and not resolve(): '//' and caches are relative to the name under which the artist knows the file
-    path = Path(text).expanduser().absolute()
+    path = given_paths.whole(text)  # '//' and caches are relative to the name under which the artist knows the file
     try:
         with path.open("rb") as file:
             start = file.read(7)

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import claims, host, owners
+from .model import DispatchError
 from .owners import Owner
 from .reach import Reach
-from .working_folder import WorkingFolder
+from .working_folder import WorkingFolder, cannot_write
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ class Presence:
             except Exception as error:  # noqa: BLE001  (without its heartbeat this dispatcher counts as dead)
                 if str(folder) not in self._told:
                     self._told.add(str(folder))
-                    self._tell("warning", str(error))
+                    self._tell("warning", _words(folder, error))
 
         self._folders[folder].do(do, None, wait)
 
@@ -138,3 +139,15 @@ def _what_is_gone(folder: Path) -> str:
     if root.is_dir():
         return ""
     return f"The working folder {root} is gone (removed, or somebody took this machine for dead): made again."
+
+
+def _words(folder: Path, error: Exception) -> str:
+    """Say what went wrong in the folder."""
+    if isinstance(error, OSError):
+        named = error.filename if isinstance(error.filename, str) else WorkingFolder(folder).root
+        return str(cannot_write(Path(named), error))
+    if isinstance(error, DispatchError):
+        return str(error)
+    return (
+        f"A fault of this program in {folder} ({type(error).__name__}: {error}): the render goes on; please report it."
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .faults import CARD_STRIKES
 from .model import Device, Slot
-from .roster import AT_WORK
+from .roster import AT_WORK, NOT_WANTED
 from .wording import duration
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class _Card:
     """Trials in a row that came to nothing, the one that runs among them."""
     until: float | None = None
     """When it is tried again; None: it is not left out."""
-    on_trial: bool = False
+    on_trial: str = ""
+    """The slot in which it is tried again; empty: in none."""
     device: Device | None = None
     """The one that failed last."""
     slots: list[str] = field(default_factory=list)
@@ -66,7 +67,11 @@ class Quarantine:
         for device in slot.devices if len(slot.devices) == 1 else ():
             card = self._cards.get(device.card)
             if card and card.strikes and at - card.struck <= self._machine.limits.together:
-                card.struck, card.strikes = float("-inf"), card.strikes - 1
+                card.struck = float("-inf")
+                if card.until is None:
+                    card.strikes -= 1
+                else:  # left out for it, with the strikes before it kept: tried again at once
+                    card.until, card.trials = at, card.trials - 1
 
     def good_frame(self, slot: Slot) -> None:
         """A frame from this slot was put in place."""
@@ -76,7 +81,7 @@ class Quarantine:
                 continue
             card.good += 1
             if card.on_trial:
-                card.on_trial = False
+                card.on_trial = ""
                 for name in card.slots:
                     self._machine.reopen(self._machine.slots[name])
                 card.slots = []
@@ -85,14 +90,15 @@ class Quarantine:
                 del self._cards[device.card]
 
     def go_on(self, at: float) -> None:
-        """Try cards again whose pause is over."""
+        """Try cards again whose pause is over, and in their next slot where the one on trial was closed meanwhile."""
         for card in self._cards.values():
-            if card.until is None or at < card.until:
+            over = card.until is not None and at >= card.until
+            closed = self._machine.slots[card.on_trial].closed if card.on_trial else ""
+            if not over and closed in ("", NOT_WANTED):
                 continue
-            card.until = None
+            card.until, card.on_trial = None, ""
             if card.slots:
-                first = card.slots.pop(0)
-                card.on_trial = True
+                first = card.on_trial = card.slots.pop(0)
                 self._machine.reopen(self._machine.slots[first])
                 self._machine.tell("note", f"{first} is tried again after its pause.")
 
@@ -105,6 +111,11 @@ class Quarantine:
         known = (self._cards.get(device.card) for device in slot.devices)
         return any(card is not None and card.until is not None for card in known)
 
+    def well(self, device: Device) -> bool:
+        """Whether the device is neither left out at present nor on trial."""
+        card = self._cards.get(device.card)
+        return card is None or (card.until is None and not card.on_trial)
+
     def waits(self) -> bool:
         """Whether a card that is left out may yet come back soon enough to wait for it."""
         return any(card.until is not None and card.trials < WAITS for card in self._cards.values())
@@ -114,7 +125,7 @@ class Quarantine:
         pause = machine.limits.quarantine * min(2.0**card.trials, LONGEST)
         times = "again" if card.trials else f"{CARD_STRIKES} times"
         card.trials += 1
-        card.on_trial, card.device = False, device
+        card.on_trial, card.device = "", device
         # The next fault after the pause is one too many again.
         card.strikes, card.until = CARD_STRIKES - 1, at + pause
         why = f"{device.name} failed {times}{tail}; it is tried again in {duration(pause)}"

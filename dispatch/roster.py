@@ -30,6 +30,9 @@ class WorkerState(StrEnum):
     GONE = "gone"
 
 
+NOT_WANTED = "not wanted any more"
+"""Why a slot is closed that another layout does without."""
+
 AT_WORK = (WorkerState.STARTING, WorkerState.LOADING, WorkerState.READY)
 
 

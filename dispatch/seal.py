@@ -33,11 +33,23 @@ def mind(folder: Path) -> None:
         raise DispatchError(f"Other users may write in {folder}, and a job names programs: take that right away.")
 
 
-def foreign(folder: Path) -> DispatchError:
-    """Return why a job without this user's mark is not run."""
-    return DispatchError(
-        f"The job in {folder} was not made here by you, and a job names programs and folders: render its scene as a "
-        "new job."
+def must_be_ours(folder: Path, text: str, its_mark: object) -> None:
+    """See that the job in the folder, which is the text, was made by this user here.
+
+    Raises:
+        DispatchError: it was not, or the key cannot be read.
+    """
+    if is_ours(text, its_mark):
+        return
+    if its_mark is None:
+        raise DispatchError(
+            f"The job in {folder} bears no seal: an older version made it, or somebody else did, and a job names "
+            "programs and folders; render its scene as a new job."
+        )
+    raise DispatchError(
+        f"The job in {folder} does not bear your seal of {host.state_folder()}: it was made on another machine, with "
+        "another state folder or by somebody else, or was changed since, and a job names programs and folders; render "
+        "its scene as a new job, or resume it with the state folder that it was made with."
     )
 
 

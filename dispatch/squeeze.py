@@ -138,6 +138,8 @@ class Squeeze:
                 count = len(self._berths.of(device))
                 if lost is None or lost.times >= TIMES or count >= kind.level:
                     continue
+                if not self._machine.blame.cards.well(device):
+                    continue
                 room = self._capacity.more_in_vram(sample, device) and self._capacity.more_in_ram(sample)
                 lost.room = lost.room + 1 if room else 0
                 if lost.room >= BACK_LOOKS and at >= lost.not_before:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from . import doctor, doctor_command, host, redaction
+from . import doctor, doctor_command, given_paths, host, redaction
 from .doctor_nouns import Facts
 from .model import PROGRAM, DispatchError
 from .redaction import Person, Redaction
@@ -56,6 +56,7 @@ def write(
     Raises:
         DispatchError: it cannot be written.
     """
+    given_paths.mind_target(target, "The bundle")
     redact = Redaction(person(environ, folder), keep_paths=keep_paths)
     files = [("README.txt", README.format(paths="" if keep_paths else _SHORT))]
     files += _machine(facts, environ, redact)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import doctor_command, job, support
+from . import doctor_command, given_paths, job, support
 from .display import Stream
 from .model import DispatchError
 from .wording import count
@@ -24,7 +24,7 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], show: Callable[[s
     root = job.jobs_folder(given.jobs_dir)
     folder = job.find(given.job, root) if given.job else None
     name = support.file_name(folder.name if folder else "", time.strftime("%Y%m%d-%H%M%S"))
-    target = Path(given.output or name).expanduser().absolute()
+    target = given_paths.whole(given.output or name)
     facts = doctor_command.gather(_blender(folder, given.blender), environ, root, Stream(sys.stderr).line, render=False)
     left_out = support.write(target, facts, folder, environ, keep_paths=given.keep_paths)
     without = f"; {count(len(left_out), 'file')} had no room" if left_out else ""

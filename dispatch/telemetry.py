@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from . import host
 from .devices import NvmlDevice, pci_address
 from .gauges import CardSample, ProcessSample, Sample
 
@@ -49,12 +50,14 @@ class Telemetry:
         alive = set().union(*trees.values())
         self._processes = {pid: process for pid, process in self._processes.items() if pid in alive}
         memory = self._ask_psutil(lambda ps: ps.virtual_memory())
+        allowed = host.memory_allowed()
         return Sample(
             workers,
             cards,
-            ram_total=getattr(memory, "total", None),
-            ram_available=getattr(memory, "available", None),
+            ram_total=_least(getattr(memory, "total", None), allowed.total),
+            ram_available=_least(getattr(memory, "available", None), allowed.free),
             cpu=self._machine_cpu(),
+            oom_kills=allowed.kills,
         )
 
     def close(self) -> None:
@@ -173,6 +176,10 @@ def _below(pid: int, children: Mapping[int, Iterable[int]]) -> set[int]:
                 seen.add(child)
                 todo.append(child)
     return seen
+
+
+def _least(*told: int | None) -> int | None:
+    return min((value for value in told if value is not None), default=None)
 
 
 def _number(value: Any) -> float | None:

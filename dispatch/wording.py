@@ -8,6 +8,7 @@ anything, nor look at a clock: times of day are arguments.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -20,8 +21,12 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\
 """What tells a terminal to do something: colours, the cursor, its title."""
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 """Control characters and every kind of new line: a space."""
-_TURNING = re.compile(r"[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_TURNING = re.compile(r"[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Marks that nobody sees and that turn the text around them, so that a name reads as another one."""
+_JOINERS = re.compile(r"[\u200c\u200d]")
+"""What nobody sees either, but Persian and Indic words are written with: without it a path is another one."""
+_VIRAMA = 9
+"""Combining class of the signs that tie Indic letters together."""
 _HALF = re.compile(r"[\ud800-\udfff]")
 """Half characters, from file names that are no text: neither UTF-8 nor Blender knows them."""
 
@@ -36,7 +41,21 @@ def clean(text: str, longest: int = LONGEST) -> str:
     if not _HOSTILE.search(text):
         return text
     text = _HALF.sub("?", _TURNING.sub("", _ESCAPES.sub("", text)))
-    return _UNSEEN.sub(" ", text)
+    return _JOINERS.sub(_joiner, _UNSEEN.sub(" ", text))
+
+
+def _joiner(found: re.Match[str]) -> str:
+    """Return the joiner where it shapes the letters beside it (about Unicode's own rule for names, RFC 5892), else nothing."""
+    text, at = found.string, found.start()
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if before and unicodedata.combining(before) == _VIRAMA:
+        return found[0]
+    if not before or not after:
+        return ""
+    if unicodedata.combining(after) == _VIRAMA:
+        return found[0] if unicodedata.category(before) == "Lo" else ""
+    arabic = unicodedata.bidirectional(before) in ("AL", "NSM") and unicodedata.bidirectional(after) == "AL"
+    return found[0] if arabic else ""
 
 
 def duration(seconds: float) -> str:

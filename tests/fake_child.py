@@ -162,7 +162,11 @@ class Child:
         info = sys.version_info
         self.say(
             self.protocol.Hello(
-                self.protocol.VERSION, os.getpid(), _version(), "fake", f"{info[0]}.{info[1]}.{info[2]}"
+                self.protocol.VERSION,
+                os.getpid(),
+                _version(),
+                os.environ.get("FAKE_BUILD", "fake"),
+                f"{info[0]}.{info[1]}.{info[2]}",
             )
         )
         while True:

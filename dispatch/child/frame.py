@@ -32,6 +32,8 @@ class Shot:
     sides: tuple[outputs.Pair, ...]
     mains: tuple[outputs.Pair, ...]
     phases: Phases
+    warnings: tuple[str, ...] = ()
+    """Sentences about what its scripts have done."""
 
 
 def render(
@@ -58,7 +60,10 @@ def render(
         outputs.NamesClash: the files that appeared cannot be put in place.
     """
     literal = not _takes_frames() and (literal or frame < 0)
-    with outputs.redirected(scene, template, finals, temp, literal=literal, late=late) as redirection:
+    with (
+        ours.colours.around(scene),
+        outputs.redirected(scene, template, finals, temp, literal=literal, late=late) as redirection,
+    ):
         watch = ours.watch = Watch(tell, redirection.insist)
         try:
             result = _call(scene, frame, redirection.settle, literal=literal, alone=ours.alone)
@@ -69,10 +74,10 @@ def render(
         phases = Phases(*watch.phase_times())
     if "FINISHED" not in result:
         raise NotRendered(f"Blender cancelled frame {frame} without a reason.")
-    if redirection.changed:
-        raise outputs.NamesClash(redirection.changed)
+    if words := redirection.changed or ours.colours.refused():
+        raise outputs.NamesClash(words)
     sides, mains = redirection.pairs()
-    return Shot(tuple(sides), tuple(mains), phases)
+    return Shot(tuple(sides), tuple(mains), phases, ours.colours.told())
 
 
 def _call(scene: Any, frame: int, settle: Callable[[], None], *, literal: bool, alone: bool) -> Any:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from .settled import Colours
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -104,6 +106,7 @@ class Ours:
         self.watch: Watch | None = None
         self.alone = False
         """Nothing in the file can tell whose context a frame is rendered in: the answer of `stand_in.fits`."""
+        self.colours = Colours()
         self._on_load = on_load
 
     def install(self) -> None:
@@ -117,6 +120,8 @@ class Ours:
         def changed(*_: Any) -> None:
             if self.watch:
                 self.watch.insist()
+                if not self.watch.done:
+                    self.colours.note()
 
         def posted(*_: Any) -> None:
             if self.watch:

@@ -4,10 +4,16 @@
 A script that changes one in the middle of a job changes it for the frames that come later in the same Blender, and for
 no others: which pictures come of it would hang on who renders what. So the change is taken back; where it would have
 changed pictures of a plain animation render too, it is said.
+
+The colours of the file are another matter: Blender takes them when it saves a picture (tried in 4.2 and 5.0), so what a
+script sets in every frame is in every picture of a plain render too. Such a script is obeyed; one that sets them in some
+frames only is refused like the others.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 _RENDER = (
@@ -23,8 +29,8 @@ _RENDER = (
 _IMAGE = (
     # The kind of medium (5.0) before the format, the format before what belongs to it.
     ("file format", ("media_type", "file_format", "views_format")),
-    ("colours of the file", ("color_mode", "color_depth", "exr_codec", "quality")),
 )
+_COLOURS = ("color_mode", "color_depth", "exr_codec", "quality")
 
 _TAKEN_ONCE = ("render engine", "resolution", "render region")
 """Blender takes these when an animation begins (tried in 4.2 and 5.0): scripts that set them for each frame are no rare
@@ -63,3 +69,62 @@ def put_back(scene: Any, before: Values) -> str:
 
 def _owners(scene: Any) -> tuple[tuple[str, Any, tuple[tuple[str, tuple[str, ...]], ...]], ...]:
     return ("render", scene.render, _RENDER), ("image", scene.render.image_settings, _IMAGE)
+
+
+class Colours:
+    """The colours of the file as the frames' scripts set them, in one child."""
+
+    def __init__(self) -> None:
+        self._scene: Any = None
+        """While a frame is rendered."""
+        self._own: dict[str, Any] = {}
+        """As they were before the frame."""
+        self._saved: dict[str, Any] = {}
+        """As they were when the frame's picture was made, …"""
+        self._left: dict[str, Any] = {}
+        """… and after it."""
+        self._first: dict[str, Any] | None = None
+        """What the first frame was saved with."""
+
+    @contextlib.contextmanager
+    def around(self, scene: Any) -> Iterator[None]:
+        """Render a frame; every frame begins with the scene's own colours."""
+        self._scene, self._own = scene, _colours(scene)
+        self._saved = self._own
+        try:
+            yield
+        finally:
+            self._scene, self._left = None, _colours(scene)
+            for name, value in self._own.items():
+                if self._left[name] != value:
+                    setattr(scene.render.image_settings, name, value)
+
+    def note(self) -> None:
+        """The frame's scripts have run, and its picture comes next."""
+        if self._scene is not None:
+            self._saved = _colours(self._scene)
+
+    def refused(self) -> str:
+        """Return a sentence where other frames would be saved in another way than this one."""
+        if self._left not in (self._own, self._saved):
+            return _words(self._own, self._left, "while rendering: switch it off.")
+        self._first = self._first or self._saved
+        if self._saved == self._first:
+            return ""
+        return _words(self._first, self._saved, "in some frames only: switch it off, or let it set them in all.")
+
+    def told(self) -> tuple[str, ...]:
+        """Return what the artist should know of a frame that is not refused."""
+        if self._saved == self._own:
+            return ()
+        return (_words(self._own, self._saved, "in each frame, and the pictures are saved that way."),)
+
+
+def _colours(scene: Any) -> dict[str, Any]:
+    image = scene.render.image_settings
+    return {name: getattr(image, name) for name in _COLOURS if hasattr(image, name)}
+
+
+def _words(before: dict[str, Any], after: dict[str, Any], end: str) -> str:
+    name = next(name for name in before if before[name] != after[name])
+    return f"A script sets the colours of the file ({before[name]} → {after[name]}) {end}"

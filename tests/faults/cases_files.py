@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import engine
 from case import Seen, case
 from disks import small_disk
 from trouble import PATIENCE, Trouble
@@ -124,7 +125,7 @@ def output_removed(folder: Path) -> Seen:
     "files",
     how="for real: mv while two frames render; its pictures are brought back before a resume",
     did="makes the folder again and renders on; the audit misses what was in it; resume takes what was brought back",
-    reads=r"^Frames 1-3 were in place, but files are gone or broken now: Resume renders them again",
+    reads=r"^Frames 1-3 were in place, but files in .*out are gone or broken now: Resume renders them again",
 )
 def output_renamed(folder: Path) -> Seen:
     job = Trouble(folder, held_from=4)
@@ -275,17 +276,52 @@ for target in (out, node):
     "the folder of a File Output node is removed in the middle",
     "files",
     how="for real: real Blenders, rm -r of the side folder while two frames render; resumed after the end",
-    did="makes it again; the audit misses the frames whose side pictures are gone; resume renders them again",
-    reads=r"^5 of 8 frames complete.*3 missing or broken",
+    did="makes it again and renders on; the audit misses the frames whose side pictures are gone; resume renders them again",
+    reads=r"^The folder .*side was removed while the job ran: made again. Resume renders what was lost with it",
     needs="bpy",
 )
 def side_folder_removed(folder: Path) -> Seen:
     side = folder / "side"
-    job = Trouble(folder, held_from=4, real=True, overwrite=True, script=SIDE.format(side=f"{side}/"))
+    job = _with_side(folder, side)
     with job.running() as dispatcher:
         job.until_held()
         shutil.rmtree(side)
         assert job.finish(dispatcher) == 1
+    assert f"Frames 1-3 were in place, but files in {side} are gone or broken now" in engine.told(job.folder)
+    assert "Another dispatcher" not in engine.told(job.folder)
     status = job.run()
-    assert len(list(side.glob("*.png"))) == job.count
-    return job.seen(status, twice=tuple(range(1, job.count + 1)))
+    assert _sides(side) == job.count
+    return job.seen(status, twice=(1, 2, 3))
+
+
+@case(
+    "the folder of a File Output node becomes read-only in the middle",
+    "files",
+    how="for real: real Blenders, a tmpfs mounted read-only over itself, until the job says so",
+    did="three frames in a row cannot be written: holds the job and goes on by itself; no main picture without its side one",
+    reads=r"^Paused: Cannot write .*side/s_000\d\.png \(Read-only file system\).*The job goes on by itself",
+    needs="bpy",
+)
+def side_folder_read_only(folder: Path) -> Seen:
+    side = folder / "side"
+    with small_disk(side) as disk:
+        job = _with_side(folder, side)
+        with job.running() as dispatcher:
+            job.until_held()
+            with disk.read_only():
+                job.let_go()
+                job.until_told("^Paused")
+                assert not job.final(4).exists() or not job.final(4).stat().st_size
+            status = job.finish(dispatcher)
+        assert _sides(side) == job.count
+    return job.seen(status)
+
+
+def _with_side(folder: Path, side: Path) -> Trouble:
+    return Trouble(folder, held_from=4, real=True, overwrite=True, script=SIDE.format(side=f"{side}/"))
+
+
+def _sides(side: Path) -> int:
+    """How many side pictures there are, and nothing else."""
+    assert not (side / ".mgd").exists()
+    return len(list(side.glob("*.png")))

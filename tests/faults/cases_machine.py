@@ -165,9 +165,9 @@ class Installed:
         self.install()
         self.program = BlenderProgram(str(self.path), is_module=True, version=(5, 0, 1), build="fake")
 
-    def install(self, version: str = "") -> None:
+    def install(self, version: str = "5.0.1", build: str = "fake") -> None:
         new = self.path.with_suffix(".new")
-        said = f"export FAKE_VERSION={version}\n" if version else ""
+        said = f"export FAKE_VERSION={version} FAKE_BUILD={build}\n"
         new.write_text(f'#!/bin/sh\n{said}exec "{sys.executable}" "$@"\n')
         new.chmod(0o755)
         new.replace(self.path)
@@ -203,11 +203,26 @@ def blender_removed(folder: Path) -> Seen:
     reads=r"is Blender 5\.1\.0 now, but the job was made with 5\.0\.1",
 )
 def blender_updated(folder: Path) -> Seen:
+    return _updated(folder, version="5.1.0")
+
+
+@case(
+    "Blender is replaced by another build of the same version in the middle",
+    "machine",
+    how="for real: another program lies under the same name when a killed child is replaced, and says another build",
+    did="renders nothing with it, as with another version; resume with the old one goes on",
+    reads=r"is another build of Blender 5\.0\.1 now \(other\), but the job was made with build fake",
+)
+def blender_rebuilt(folder: Path) -> Seen:
+    return _updated(folder, build="other")
+
+
+def _updated(folder: Path, **other: str) -> Seen:
     blender = Installed(folder)
     job = Trouble(folder, held_from=4, blender=blender.program)
     with job.running() as dispatcher:
         job.until_held()
-        blender.install("5.1.0")
+        blender.install(**other)
         job.kill_children(dispatcher)
         assert dispatcher.wait(PATIENCE) == 1
     blender.install()

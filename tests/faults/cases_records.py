@@ -53,7 +53,7 @@ def job_file_cut(folder: Path) -> Seen:
     "records",
     how="for real: another Blender is written into it",
     did="runs nothing that it names, refuses",
-    reads=r"was not made here by you|cannot be read|was changed",
+    reads=r"does not bear your seal",
 )
 def job_file_changed(folder: Path) -> Seen:
     return _refused(

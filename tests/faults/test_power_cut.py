@@ -29,10 +29,9 @@ def test_two_power_cuts_lose_nothing_that_was_complete_and_leave_nothing_broken(
 def test_a_job_that_was_made_is_there_with_the_artists_preferences(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "disk", tmp_path / "store")
     config, jobs = tmp_path / "config", disk.root / "jobs"
-    (config / "addon").mkdir(parents=True)
+    config.mkdir()
     jobs.mkdir(parents=True)
-    for name in ("userpref.blend", "addon/settings.json"):
-        (config / name).write_text(name)
+    (config / "userpref.blend").write_text("preferences")
     disk.begin()
     blend, output = write_blend(tmp_path / "a.blend"), str(tmp_path / "out" / "####")
     made = job.load(engine.make_job(tmp_path / "elsewhere", blend, output, "1-6"))
@@ -40,8 +39,7 @@ def test_a_job_that_was_made_is_there_with_the_artists_preferences(tmp_path: Pat
         folder = job.create(made, jobs, str(config))
     disk.cut(random.Random(1), kept=0.0)
     assert job.load(folder) == made
-    for name in ("userpref.blend", "addon/settings.json"):
-        assert (folder / "config" / name).read_text() == name
+    assert (folder / "config" / "userpref.blend").read_text() == "preferences"
 
 
 def test_the_disk_forgets_contents_and_names_that_nobody_synced_and_nothing_else(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ work in dispatchers and children alike; a name that begins with ``child:`` is fo
     busy=FOLDER    the same for starting a process (EAGAIN: the limit of processes)
     immortal       SIGKILL that this process sends to others does nothing (a child that is stopped in the kernel)
     files=N        at most N more open files than at the start
+    memory=N       no process may have more than N MiB (RLIMIT_DATA)
 """
 
 from __future__ import annotations
@@ -91,10 +92,15 @@ def _files(value: str) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
+def _memory(value: str) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (int(value) << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
 _TRICKS: dict[str, Callable[[str], None]] = {
     "clock": _clock,
     "locked": _locked,
     "busy": _busy,
     "immortal": _immortal,
     "files": _files,
+    "memory": _memory,
 }

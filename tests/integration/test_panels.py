@@ -139,6 +139,13 @@ def test_failures_are_sentences_with_their_logs(told: dict[str, Any]) -> None:
     assert told["failed worker"]["main"]["operators"].count("multi_gpu.open_log") == 2
 
 
+@pytest.mark.parametrize("state", ["finished", "incomplete", "stopped", "interrupted", "never started"])
+def test_every_job_that_is_over_offers_its_support_bundle(told: dict[str, Any], state: str) -> None:
+    assert "multi_gpu.save_support_bundle" in told[state]["main"]["operators"]
+    assert "multi_gpu.save_support_bundle" in told[state]["jobs"]["operators"]
+    assert ("Support Bundle" in words(told[state], "main")) == (state != "finished"), "quiet where all went well"
+
+
 def test_waiting_says_behind_whom_and_offers_what_helps(told: dict[str, Any]) -> None:
     said = words(told["waiting"], "main")
     assert "'shot_010' has" in said
@@ -256,6 +263,93 @@ def test_the_measure_part_offers_starts_shows_and_uses(told: dict[str, Any]) -> 
     assert "multi_gpu.use_measured" not in told["measured without result"]["measure"]["operators"]
 
 
+CHECKS = """
+doctor, doctor_words = room("operators.doctor"), room("dispatch.doctor_words")
+def check(*checks, doing="", trouble="", over=1.0):
+    made = doctor.Check()
+    made.found = doctor_words.read([json.dumps({"schema": 1, "exit": 0, "checks": [
+        {"grade": grade, "key": key, "text": text} for grade, key, text in checks]})]) if checks else None
+    made.trouble, made.over_at, made._run.doing = trouble, over, doing
+    return made
+hidden = ("Cycles does not see NVIDIA GeForce RTX 3090 (0000:3b:00): the driver is too old for this Blender: install 535 "
+          "or newer.")
+place = ("The jobs folder /home/somebody/.local/state/multi_gpu_dispatcher/jobs has only 0.4 GiB free: make room, or choose "
+         "another place with --jobs-dir.")
+well = [("good", f"thing-{n}", "It is well.") for n in range(14)]
+checks = {
+    "none": None,
+    "begun": check(over=0.0),
+    "running": check(over=0.0, doing="Rendering a small picture on NVIDIA GeForce RTX 4090 (1b:00); the first one on a card may "
+                     "take minutes …"),
+    "bad": check(("warning", "sleep", "The machine may fall asleep: switch sleep off."), *well, ("error", "hidden-card", hidden),
+                 ("error", "space", place)),
+    "slow": check(("warning", "sleep", "The machine may fall asleep: switch sleep off."), *well),
+    "well": check(*well),
+    "failed": check(trouble="This machine cannot be checked: exit status -9; Show All has what it printed."),
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What the part about this machine says in each state of a check, and the preferences beside it."""
+    return Installed(tmp_path_factory.mktemp("machine")).run(
+        DRAW_ALL
+        + CHECKS
+        + """
+import recording_layout
+show(drawn_states.states(room)["idle"])
+told = {}
+for name, each in checks.items():
+    doctor._check = each
+    told[name] = drawn_now()["machine"]
+    header = recording_layout.Layout()
+    kind = next(kind for kind in drawn.ours(MODULE) if kind.__name__.endswith("machine"))
+    kind.draw_header_preset(drawn.Drawn(kind, header), context)
+    told[name]["header"] = header.said
+    told[name]["name"] = recording_layout.measured(kind.bl_label) + header.needed()
+    layout = recording_layout.Layout()
+    own = drawn.Drawn(bpy.context.preferences.addons[MODULE].preferences, layout)
+    room("ui.preferences").draw(own, context)
+    told[name]["preferences"] = layout.operators
+doctor._check = None
+tell(told)
+"""
+    )
+
+
+def test_this_machine_says_what_cannot_work_first_and_only_counts_what_is_good(checked: dict[str, Any]) -> None:
+    offered = {name: [each.removeprefix("multi_gpu.") for each in part["operators"]] for name, part in checked.items()}
+    again = ["check_machine", "open_check"]
+    assert offered == {
+        "none": ["check_machine"],
+        "begun": ["stop_checking"],
+        "running": ["stop_checking"],
+        **dict.fromkeys(("bad", "slow", "well", "failed"), again),
+    }
+    said = {name: " ".join(part["said"]) for name, part in checked.items()}
+    assert "renders a small picture on each device" in said["none"]
+    assert "Looking at this machine …" in said["begun"]
+    assert "RTX 4090 (1b:00); the first one" in said["running"]
+    hidden, place, sleep, good = map(said["bad"].index, ("RTX 3090", "GiB free", "fall asleep", "14 things are good."))
+    assert hidden < place < sleep < good
+    assert "choose another jobs folder in the add-on's preferences" in said["bad"]
+    assert "--" not in said["bad"]
+    assert "This machine can render: 14 things are good." in said["well"]
+    assert "exit status -9; Show All" in said["failed"]
+    assert [checked[name]["header"] for name in ("none", "running", "bad", "slow", "well", "failed")] == [
+        *([], [], ["2 errors"], ["1 warning"], ["good"], []),
+    ]
+
+
+def test_what_is_said_of_this_machine_fits_and_stands_in_the_preferences_too(checked: dict[str, Any]) -> None:
+    wide = {name: part["said"] for name, part in checked.items() if part["needed"] > COLUMN}
+    assert not wide
+    assert all(part["name"] + 50 < COLUMN for part in checked.values()), "beside the triangle and the indentation"
+    for part in checked.values():
+        assert part["preferences"][-len(part["operators"]) :] == part["operators"]
+
+
 def test_jobs_are_listed_when_there_are_some_and_the_oldest_only_counted(told: dict[str, Any]) -> None:
     assert "jobs" not in told["idle"]
     assert "and 5 older ones" in words(told["interrupted"], "jobs")
@@ -335,6 +429,8 @@ tell(told)
         "Stop Render on All GPUs",
         "Measure Scene on All GPUs",
         "Open Report of All GPUs",
+        "Check This Machine (Doctor)",
+        "Save Support Bundle (Bug Report)",
     ):
         assert words_typed in told["render"]["said"]
     assert told["status"]["said"][0].startswith("12,345 of 100,000")

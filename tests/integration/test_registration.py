@@ -111,6 +111,7 @@ tell({
 })
 """)
     assert {"preset_add", "preset_apply", "user_preset_add"} <= set(told["operators"])
+    assert {"check_machine", "stop_checking", "open_check", "save_support_bundle"} <= set(told["operators"])
     untouched = told["before"][1]
     assert (told["before"], told["followed"]) == (["AUTO", untouched], ["COMBINED", untouched])
     assert told["chosen"] == "PER_DEVICE"

@@ -12,6 +12,9 @@ import pytest
 from installed import Installed
 from integration.starting import PRELUDE, job_of, pixels
 
+FAULTS = Path(__file__).resolve().parents[1] / "faults"
+"""Where the disk that forgets lies."""
+
 RICH = """
 # A library with a texture of its own, a relative texture, a baked disk cache, File Output nodes, unsaved edits.
 art = FOLDER / "art"
@@ -127,6 +130,31 @@ tell({"audit": end.snapshot.audit, "same": same, "seen": [m.text for m in end.sn
     by_blender = {name: pixels(art / name) for name in by_job}
     assert [name for name in by_job if by_job[name] != by_blender[name]] == []
     assert len({by_job[name] for name in by_job if name.startswith("frames")}) == 4, "nothing stands still"
+
+
+def test_a_power_cut_leaves_no_job_without_its_scene(installed: Installed) -> None:
+    told = started(
+        installed,
+        """
+import random
+sys.path.append(sys.argv[2])
+from forgetful import Disk
+scene_of(); saved()
+nobody_starts()
+JOBS.mkdir(parents=True, mode=0o700)
+disk = Disk(JOBS, FOLDER / "durable")
+disk.begin()
+with disk.used():
+    assert ops.render_animation() == {"FINISHED"}, session.trouble
+(name,) = jobs()
+copy = Path(job_room.load(JOBS / name).blend)
+content = copy.read_bytes()
+disk.cut(random.Random(1), kept=0.0)
+tell({"same": copy.read_bytes() == content, "job": job_room.load_to_run(JOBS / name).id == name})
+""",
+        FAULTS,
+    )
+    assert told == {"same": True, "job": True}
 
 
 def test_everything_that_was_chosen_reaches_the_job(installed: Installed) -> None:

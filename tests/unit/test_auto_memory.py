@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from simulated_auto import FOUR, LIGHT, decisions, names
+from simulated_auto import FOUR, LIGHT, decisions, names, said
 from simulated_machine import GB, Card, SimulatedMachine
 
 from dispatch.model import Fault, Outcome
@@ -59,6 +59,29 @@ def test_a_card_that_another_program_fills_up_gets_one_worker_less_and_later_bac
     assert {facts["device"] for _, facts in changed} == {"CUDA_02"}
     assert changed[0][1]["words"].startswith("One worker less on Card (02:00): ")
     assert "of 24.0 GiB VRAM are free; one of them has had 5.0 GiB; one worker stays." in changed[0][1]["words"]
+
+
+def test_a_card_that_is_left_out_for_its_faults_gets_no_worker_back_before_it_works_again():
+    world = SimulatedMachine(replace(LIGHT, vram=5 * GB), FOUR, tasks=16000, cores=64, auto=True)
+    card, slots = world.devices[2], []
+
+    def fault() -> None:
+        child = next(child for child in world.children.values() if card in child.slot.devices)
+        world._gone(child, Fault.LOST_DEVICE)
+
+    world.at(150.0, lambda: world.vram_others.update({2: 13 * GB + GB // 2}))
+    world.at(200.0, fault)
+    world.at(207.0, fault)
+    world.at(240.0, lambda: world.vram_others.update({2: 0}))
+    left_out = world.machine.blame.cards.left_out
+    for moment in range(208, 520):
+        world.at(moment, lambda: slots.extend(r for r in world.machine.open_slots() if left_out(r.slot) and r.worker))
+    world.run()
+    assert world.machine.outcome is Outcome.COMPLETE
+    assert next(name for name in names(world) if name in ("fewer", "again")) == "fewer"
+    assert any("failed 2 times" in text for text in said(world))
+    assert slots == []
+    assert len(world.machine.auto._berths.of(card)) == 2, "it came back in the end"
 
 
 def test_the_display_card_keeps_room_for_the_display():

@@ -135,6 +135,63 @@ def test_what_the_user_got_wrong_is_one_sentence_and_exit_status_2(
     assert errors.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["n" * 300, "/x" * 3000, "a\0b", "\udcff", "~nobody-of-this-name/x"],
+    ids=["long name", "long path", "NUL", "half a character", "nobody's home"],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([name] for name in ("status", "stop", "resume", "audit", "release", "report", "support", "run")),
+        *([name] for name in ("render", "measure", "doctor")),
+        ["devices", "--blender"],
+        ["stop", "last", "--jobs-dir"],
+    ],
+    ids=" ".join,
+)
+def test_no_name_is_a_fault_of_this_program(
+    here: Path, capsys: pytest.CaptureFixture[str], words: list[str], text: str
+) -> None:
+    status = cli.main([*words, text])
+    out, errors = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+
+
+def test_an_empty_name_is_no_job_and_not_the_only_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_job(job.jobs_folder(), write_blend(here / "a.blend"), str(here / "####"), "1")
+    assert cli.main(["stop", ""]) == 2
+    assert "There is no job ''" in capsys.readouterr().err
+
+
+def test_a_job_folder_that_cannot_be_looked_into_hides_no_other(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_job(job.jobs_folder(), write_blend(here / "a.blend"), str(here / "####"), "1")
+    loop = folder.parent / "00000000-000000-loop-0000"
+    loop.mkdir()
+    (loop / "job.json").symlink_to("n" * 300)
+    assert cli.main(["status"]) == 0
+    assert folder.name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["report", "support"])
+def test_a_folder_a_link_or_a_device_is_never_replaced_by_a_file(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    folder = make_job(job.jobs_folder(), write_blend(here / "a.blend"), str(here / "####"), "1")
+    (here / "folder").mkdir()
+    (here / "link").symlink_to(here / "none")
+    os.mkfifo(here / "pipe")
+    for target in (here / "folder", here / "link", here / "pipe", Path("/")):
+        status = cli.main([command, str(folder), "-o", str(target)])
+        out, errors = capsys.readouterr()
+        assert (status, out) == (2, "")
+        assert f"cannot be written to '{target}': that is a folder, a link or a device" in errors
+    assert (here / "link").is_symlink()
+    assert (here / "pipe").is_fifo()
+
+
 def test_an_error_is_an_event_too(here: Path) -> None:
     status, out, errors = command_line.run("render", "none.blend", "--json")
     assert status == 2

@@ -182,6 +182,11 @@ def test_what_ails_the_computer() -> None:
     assert "2 cores of 64" in said(with_computer(cores=2, cores_there=64), Grade.GOOD, "system")
 
 
+def test_without_rich_nothing_is_missing_but_a_nicer_terminal() -> None:
+    programs = replace(WELL.programs, libraries=(("psutil", "7.0"), ("rich", "")))
+    assert "psutil 7.0" in said(replace(WELL, programs=programs), Grade.GOOD, "libraries")
+
+
 def test_missing_libraries_are_named() -> None:
     programs = replace(WELL.programs, libraries=(("psutil", "7.0"), ("pynvml", ""), ("rich", "")))
     assert "pynvml and rich" in said(replace(WELL, programs=programs), Grade.WARNING, "libraries")

@@ -15,7 +15,7 @@ import pytest
 from engine import make_job
 from fake_scene import png, write_blend
 
-from dispatch import doctor_disk, doctor_driver, doctor_facts, host, job
+from dispatch import doctor_disk, doctor_driver, doctor_facts, host, job, report_page
 from dispatch.doctor_nouns import Card, Driver
 from dispatch.pictures import pixels
 from dispatch.pictures.source import BrokenPicture
@@ -167,6 +167,18 @@ def test_this_machine(tmp_path: Path) -> None:
 def test_our_own_version_is_the_manifests() -> None:
     manifest = Path(doctor_facts.__file__).parents[1] / "blender_manifest.toml"
     assert f'\nversion = "{doctor_facts.engine_version()}"' in manifest.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_the_script_that_the_extension_carries_is_all_of_plotly_that_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, carried: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.setattr(report_page, "_ASSETS", tmp_path)
+    if carried:
+        (tmp_path / "plotly.min.js").write_text("", encoding="utf-8")
+    found = dict(doctor_facts.programs(None, why="No Blender is found.").libraries)
+    assert bool(found["plotly"]) == carried
 
 
 def test_libraries_that_are_missing_have_no_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,10 +31,17 @@ EVIL = [
     "</script><script>alert(1)</script><img src=x onerror=alert(1)>",
     "x" * 10_000_000,
 ]
-TEXTS = st.text(st.characters()) | st.sampled_from(EVIL[:-1])
+TEXTS = (
+    st.text(st.characters())
+    | st.text(st.sampled_from("a \u0633\u064e\u0915\u094d\u200b\u200c\u200d\u200e…\x1b"))
+    | st.sampled_from(EVIL[:-1])
+)
 
 
-HARM = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff]")
+HARM = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff]"
+    r"|(?:^|[\0-\u0590])[\u200c\u200d]"  # joiners belong to scripts beyond these
+)
 
 
 def is_harmless(text: str) -> bool:
@@ -54,6 +61,28 @@ def test_a_cleaned_text_only_holds_what_can_be_read_and_stays_what_it_is(text):
 @pytest.mark.parametrize("text", ["shot é → 木 🎬", "a  b", "C:\\x\\y", "100 %", ""])
 def test_an_honest_name_stays_as_it_is(text):
     assert wording.clean(text) == text
+
+
+JOINED = {
+    "Persian": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    "Persian with a vowel mark": "\u0645\u0650\u200c\u062e",
+    "Hindi, not tied": "\u0915\u094d\u200c\u0937",
+    "Sinhala": "\u0dc1\u0dca\u200d\u0dbb\u0dd3",
+    "Bengali": "\u09b0\u200d\u09cd\u09af\u09be\u09ae",
+    "Malayalam, at a word's end": "\u0d05\u0d35\u0d28\u0d4d\u200d.blend",
+}
+
+
+@pytest.mark.parametrize("name", JOINED.values(), ids=JOINED)
+def test_a_name_that_is_written_with_joiners_can_be_copied(name):
+    assert wording.clean(f"/films/{name}/0001.png") == f"/films/{name}/0001.png"
+
+
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_a_joiner_that_joins_nothing_is_gone(joiner):
+    assert wording.clean(f"{joiner}sh{joiner}ot {joiner}1{joiner}") == "shot 1"
+    assert wording.clean(f"\u0633{joiner}{joiner}\u0633{joiner}") == "\u0633\u0633"
+    assert wording.clean(f"\u0633\u202e{joiner}\u200f\u0633") == f"\u0633{joiner}\u0633"
 
 
 def test_what_moves_a_terminal_is_gone_with_its_figures():

@@ -139,3 +139,10 @@ def test_a_dispatcher_loads_its_package_from_any_folder_under_a_private_name(tmp
     done = subprocess.run(command, capture_output=True, text=True, cwd=package.parent)
     assert (done.returncode, done.stderr) == (3, "")
     assert done.stdout.strip() == f"mgd_dispatch.cli run {tmp_path / 'job 1'} noun wheel None"
+
+
+def test_our_own_processes_are_no_children_and_may_have_a_temporary_folder_of_their_own(tmp_path: Path) -> None:
+    base = {"MGD_CHILD": "1", "PATH": "/bin", "TMPDIR": "/tmp"}
+    assert launch.own_environment(base) == {"PATH": "/bin", "TMPDIR": "/tmp"}
+    own = launch.own_environment(base, tmp_path)
+    assert own == {"PATH": "/bin", **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp_path))}

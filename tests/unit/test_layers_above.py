@@ -26,7 +26,7 @@ IN_UI = [path for path in MODULES if path.parent.name == "ui"]
 IN_OPERATORS = [path for path in MODULES if path.parent.name == "operators"]
 
 UI_READS_OPERATORS = frozenset(
-    {"session", "settings", "devices", "plans", "preferences", "presets", "scene_facts", "measurements"}
+    {"session", "settings", "devices", "plans", "preferences", "presets", "scene_facts", "measurements", "doctor"}
 )
 """Rooms that `ui` asks. What changes something it names as an operator, by its ``bl_idname``."""
 UI_READS_DISPATCH = PURE | {"watch", "listing", "jobs_seen"}

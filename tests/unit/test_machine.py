@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from machine_world import PICTURES, World, limits
 
 from dispatch.events import (
@@ -243,6 +244,19 @@ def test_a_blender_that_was_updated_renders_nothing_and_its_slot_says_so():
     world.feed(WorkerEnded(world.now, 1, Fault.KILLED, "ended by SIGKILL"))
     assert world.machine.outcome is Outcome.IMPOSSIBLE
     assert not world.handed
+
+
+@pytest.mark.parametrize(
+    ("made_with", "now", "mixed"), [("abc", "def", True), ("abc", "abc", False), ("", "def", False)]
+)
+def test_another_build_of_the_same_version_is_another_blender(made_with, now, mixed):
+    world = World(tasks=3, slots=1)
+    world.machine.blender = BlenderProgram("/opt/blender", is_module=False, version=(5, 0, 1), build=made_with)
+    world.say(1, Hello(1, 11, (5, 0, 1), now))
+    said = "\n".join(command.text for command in world.log if isinstance(command, Tell))
+    words = "/opt/blender is another build of Blender 5.0.1 now (def), but the job was made with build abc: put that one back"
+    assert (Kill(1) in world.log) is mixed
+    assert (words in said) is mixed
 
 
 def test_a_scene_file_that_changed_closes_the_slot_at_once_since_no_blender_was_started():

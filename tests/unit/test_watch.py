@@ -204,6 +204,16 @@ def test_jobs_come_and_go_newest_first_and_damaged_ones_are_shown_with_a_sentenc
         until(lambda: len(eyes.seen.jobs) == 1)
 
 
+def test_what_was_wrong_with_a_job_is_over_when_it_is_mended_though_its_file_stays_as_it_is(tmp_path: Path) -> None:
+    folder = a_job(tmp_path)
+    folder.chmod(0o777)
+    with watching(folder.parent) as eyes:
+        until(lambda: eyes.seen.jobs and "Other users may write" in eyes.seen.jobs[0].error)
+        folder.chmod(0o700)
+        sees(eyes, "not started")
+        until(lambda: eyes.seen.jobs[0].error == "")
+
+
 def test_a_version_is_news(tmp_path: Path) -> None:
     folder = a_job(tmp_path)
     show(folder)
