@@ -29,7 +29,10 @@ PROMISING = 16
 
 
 CLEAR = log(1.1)
-"""What short blocks all say like this needs no longer ones."""
+"""What short blocks all say like this needs no longer ones …"""
+
+PLAIN = log(1.25)
+"""… and what the first two pairs say like this needs no third: a block of long frames takes most of a minute."""
 
 EACH = 4
 """Frames that each worker finishes in a block, at least: workers that share a card take turns in changing order."""
@@ -220,10 +223,12 @@ class Trial:
     def answer(self) -> Answer | None:
         """Return what to do; None: more pairs are needed."""
         count = len(self._pairs)
-        if count < LEAST_PAIRS:
+        if count < 2:
             return None
         middle, error = self._middle()
         gains = [pair.gain for pair, _ in self._pairs]
+        if count < LEAST_PAIRS:
+            return Answer.KEEP if min(*gains, middle) > max(PLAIN, 4.0 * error) else None
         least = max(CLEAR if self._short else LEAST_GAIN, 2.0 * error)
         if count == LEAST_PAIRS:
             if min(*gains, middle) > least:

@@ -67,7 +67,7 @@ SCENES: Mapping[str, Scene] = {
         Scene(
             "sync",
             "24 monkeys of 0.5 million faces with a Wave modifier, 1280 × 720, 32 samples, denoised",
-            *(2000, 8.0, 30.0, 150.0, 1, 9),
+            *(2000, 20.0, 30.0, 300.0, 1, 9),
             ("plain-one", "plain", "2", "auto", "plain-combined", "1", "3", "2x16", "1x32", "4", "2x4", "combined"),
         ),
         Scene(
@@ -80,7 +80,7 @@ SCENES: Mapping[str, Scene] = {
         Scene(
             "extra",
             "2000 instances on displaced ground, textures, glass, fog, 1920 × 1080, 32 samples, denoised",
-            *(1000, 6.0, 20.0, 90.0, 1, 6),
+            *(1000, 20.0, 30.0, 300.0, 1, 9),
             ("plain-one", "plain", "1", "2", "auto", "plain-combined", "3", "4", "2x4", "combined"),
         ),
     )

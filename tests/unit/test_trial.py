@@ -53,20 +53,16 @@ def shared(count: int, frame: int) -> float:
     return count / 2
 
 
-def free(count: int, frame: int) -> float:
-    """Nothing is shared: twice as many workers do twice as much."""
-    return 1.0
-
-
-def test_what_gains_is_kept_after_a_few_pairs():
-    trial = play(free)
+@pytest.mark.parametrize(("gain", "pairs"), [(1.0, 2), (0.3, 2), (0.2, 3)])
+def test_what_gains_is_kept_after_three_pairs_and_what_gains_plainly_after_two(gain, pairs):
+    trial = play(lambda count, frame: 1.0 if count == 2 else 2.0 / (1.0 + gain))
     found = trial.compared()
     assert trial.answer() is Answer.KEEP
     assert found is not None
-    assert found.pairs == 3
-    assert found.gain == pytest.approx(1.0)
+    assert found.pairs == pairs
+    assert found.gain == pytest.approx(gain)
     assert found.without == pytest.approx(2.0)
-    assert found.with_extra == pytest.approx(4.0)
+    assert found.with_extra == pytest.approx(2.0 * (1.0 + gain))
 
 
 def test_what_harms_is_dropped_after_a_few_pairs():
@@ -105,6 +101,12 @@ def test_a_cut_is_neither_a_gain_nor_hides_one(cut, factor):
 def test_noise_is_seldom_a_gain():
     kept = [play(shared, noise=0.4, seed=seed).answer() is Answer.KEEP for seed in range(100)]
     assert sum(kept) <= 5
+
+
+@pytest.mark.parametrize("noise", [0.4, 0.8])
+def test_noise_is_never_a_plain_gain(noise):
+    found = [play(shared, noise=noise, seed=seed).compared() for seed in range(100)]
+    assert all(compared is not None and compared.pairs > 2 for compared in found)
 
 
 def test_longer_blocks_find_small_gains():
