@@ -8,7 +8,9 @@ with one attempt must not hurt another.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import queue
 import sys
 import threading
@@ -71,7 +73,8 @@ class Porter:
 
     def take(self, parcel: Parcel) -> None:
         """Take over a rendered frame; wait for earlier ones where too many lie here."""
-        print(end_of(parcel.attempt), file=sys.stderr, flush=True)  # noqa: T201  (the log)
+        with contextlib.suppress(OSError):  # past sys.stderr, which a script may have replaced
+            os.write(2, f"{end_of(parcel.attempt)}\n".encode())
         begun = time.monotonic()
         self._room.acquire()
         waited = time.monotonic() - begun

@@ -2,7 +2,7 @@
 """What differs between operating systems: processes, locks, atomic replacement, places, sleep.
 
 Owns every call that exists on one system only; nothing else in the engine may make one. ``linux``, ``macos`` and
-``windows`` offer the same names with the same meaning; this package offers those of the system it runs on. Each of
+``windows`` offer the same names with the same meaning (`as`: from a room they share); the one list of them is here. Each of
 the three can be imported anywhere, so that tests can look at the calls that it would make. Decides nothing, needs
 neither psutil nor Blender.
 """
@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import sys
 
-from .anywhere import FileLock, Locked, free_space, hostname, soft_limits
+from .anywhere import FileLock as FileLock
+from .anywhere import Locked as Locked
+from .anywhere import free_space as free_space
+from .anywhere import hostname as hostname
+from .anywhere import soft_limits as soft_limits
 
 if sys.platform == "win32":
     from . import windows as _system
@@ -52,43 +56,3 @@ KeepAwake = _system.KeepAwake
 notify = _system.notify
 sleep_now = _system.sleep_now
 shut_down = _system.shut_down
-
-__all__ = [
-    "ChildrenJob",
-    "FileLock",
-    "KeepAwake",
-    "Locked",
-    "boot_id",
-    "carry_bytes",
-    "cores",
-    "die_with_parent",
-    "free_space",
-    "fsync_file",
-    "fsync_folder",
-    "has_display",
-    "hostname",
-    "is_alive",
-    "is_locked",
-    "is_own",
-    "kill_orphans",
-    "kill_tree",
-    "link_folder",
-    "lock_file",
-    "long_path",
-    "lower_priority",
-    "memory_allowed",
-    "notify",
-    "others_may_write",
-    "parent_environment",
-    "peak_memory",
-    "pid_namespace",
-    "popen_options",
-    "private_folder",
-    "process_start_time",
-    "replace",
-    "shut_down",
-    "sleep_now",
-    "soft_limits",
-    "spawn_detached",
-    "state_folder",
-]

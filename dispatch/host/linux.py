@@ -17,58 +17,21 @@ from ..model import PROGRAM
 from . import cgroups, family, posix
 from .anywhere import Awake, MemoryAllowed
 from .ending import LINUX
-from .posix import (
-    ChildrenJob,
-    carry_bytes,
-    fsync_file,
-    fsync_folder,
-    is_locked,
-    is_own,
-    kill_orphans,
-    link_folder,
-    lock_file,
-    long_path,
-    others_may_write,
-    popen_options,
-    private_folder,
-    replace,
-    spawn_detached,
-)
-
-__all__ = [
-    "ChildrenJob",
-    "KeepAwake",
-    "boot_id",
-    "carry_bytes",
-    "cores",
-    "die_with_parent",
-    "fsync_file",
-    "fsync_folder",
-    "has_display",
-    "is_alive",
-    "is_locked",
-    "is_own",
-    "kill_orphans",
-    "kill_tree",
-    "link_folder",
-    "lock_file",
-    "long_path",
-    "lower_priority",
-    "memory_allowed",
-    "notify",
-    "others_may_write",
-    "parent_environment",
-    "peak_memory",
-    "pid_namespace",
-    "popen_options",
-    "private_folder",
-    "process_start_time",
-    "replace",
-    "shut_down",
-    "sleep_now",
-    "spawn_detached",
-    "state_folder",
-]
+from .posix import ChildrenJob as ChildrenJob
+from .posix import carry_bytes as carry_bytes
+from .posix import fsync_file as fsync_file
+from .posix import fsync_folder as fsync_folder
+from .posix import is_locked as is_locked
+from .posix import is_own as is_own
+from .posix import kill_orphans as kill_orphans
+from .posix import link_folder as link_folder
+from .posix import lock_file as lock_file
+from .posix import long_path as long_path
+from .posix import others_may_write as others_may_write
+from .posix import popen_options as popen_options
+from .posix import private_folder as private_folder
+from .posix import replace as replace
+from .posix import spawn_detached as spawn_detached
 
 notify, sleep_now, shut_down = LINUX.notify, LINUX.sleep_now, LINUX.shut_down
 

@@ -14,60 +14,24 @@ from pathlib import Path
 
 from ..model import PROGRAM
 from . import family, posix
-from .anywhere import Awake, memory_allowed, tool_output
+from .anywhere import Awake, tool_output
+from .anywhere import memory_allowed as memory_allowed
 from .ending import MACOS
-from .posix import (
-    ChildrenJob,
-    carry_bytes,
-    fsync_folder,
-    is_locked,
-    is_own,
-    kill_orphans,
-    link_folder,
-    lock_file,
-    long_path,
-    lower_priority,
-    others_may_write,
-    popen_options,
-    private_folder,
-    replace,
-    spawn_detached,
-)
-
-__all__ = [
-    "ChildrenJob",
-    "KeepAwake",
-    "boot_id",
-    "carry_bytes",
-    "cores",
-    "die_with_parent",
-    "fsync_file",
-    "fsync_folder",
-    "has_display",
-    "is_alive",
-    "is_locked",
-    "is_own",
-    "kill_orphans",
-    "kill_tree",
-    "link_folder",
-    "lock_file",
-    "long_path",
-    "lower_priority",
-    "memory_allowed",
-    "notify",
-    "others_may_write",
-    "parent_environment",
-    "peak_memory",
-    "pid_namespace",
-    "popen_options",
-    "private_folder",
-    "process_start_time",
-    "replace",
-    "shut_down",
-    "sleep_now",
-    "spawn_detached",
-    "state_folder",
-]
+from .posix import ChildrenJob as ChildrenJob
+from .posix import carry_bytes as carry_bytes
+from .posix import fsync_folder as fsync_folder
+from .posix import is_locked as is_locked
+from .posix import is_own as is_own
+from .posix import kill_orphans as kill_orphans
+from .posix import link_folder as link_folder
+from .posix import lock_file as lock_file
+from .posix import long_path as long_path
+from .posix import lower_priority as lower_priority
+from .posix import others_may_write as others_may_write
+from .posix import popen_options as popen_options
+from .posix import private_folder as private_folder
+from .posix import replace as replace
+from .posix import spawn_detached as spawn_detached
 
 notify, sleep_now, shut_down = MACOS.notify, MACOS.sleep_now, MACOS.shut_down
 

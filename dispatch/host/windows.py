@@ -13,57 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from . import family, win32
-from .anywhere import Awake, memory_allowed
+from .anywhere import Awake
+from .anywhere import memory_allowed as memory_allowed
 from .ending import WINDOWS
-from .windows_files import (
-    carry_bytes,
-    fsync_file,
-    fsync_folder,
-    is_locked,
-    is_own,
-    link_folder,
-    lock_file,
-    long_path,
-    others_may_write,
-    private_folder,
-    replace,
-    state_folder,
-)
-
-__all__ = [
-    "ChildrenJob",
-    "KeepAwake",
-    "boot_id",
-    "carry_bytes",
-    "cores",
-    "die_with_parent",
-    "fsync_file",
-    "fsync_folder",
-    "has_display",
-    "is_alive",
-    "is_locked",
-    "is_own",
-    "kill_orphans",
-    "kill_tree",
-    "link_folder",
-    "lock_file",
-    "long_path",
-    "lower_priority",
-    "memory_allowed",
-    "notify",
-    "others_may_write",
-    "parent_environment",
-    "peak_memory",
-    "pid_namespace",
-    "popen_options",
-    "private_folder",
-    "process_start_time",
-    "replace",
-    "shut_down",
-    "sleep_now",
-    "spawn_detached",
-    "state_folder",
-]
+from .windows_files import carry_bytes as carry_bytes
+from .windows_files import fsync_file as fsync_file
+from .windows_files import fsync_folder as fsync_folder
+from .windows_files import is_locked as is_locked
+from .windows_files import is_own as is_own
+from .windows_files import link_folder as link_folder
+from .windows_files import lock_file as lock_file
+from .windows_files import long_path as long_path
+from .windows_files import others_may_write as others_may_write
+from .windows_files import private_folder as private_folder
+from .windows_files import replace as replace
+from .windows_files import state_folder as state_folder
 
 notify, sleep_now, shut_down = WINDOWS.notify, WINDOWS.sleep_now, WINDOWS.shut_down
 

@@ -55,10 +55,12 @@ def said(process: subprocess.Popen[bytes]) -> str:
 # --- the same names everywhere
 
 
+OFFERED = sorted(name for name, it in vars(host).items() if callable(it) and vars(linux).get(name) is it)
+"""The calls of which every system has its own."""
+
+
 @pytest.mark.parametrize("system", [linux, macos, windows])
-@pytest.mark.parametrize(
-    "name", sorted(set(host.__all__) - {"FileLock", "Locked", "free_space", "hostname", "soft_limits"})
-)
+@pytest.mark.parametrize("name", OFFERED)
 def test_every_system_offers_the_same_call(system: object, name: str) -> None:
     here, there = getattr(host, name), getattr(system, name)
     if name not in ("cores", "memory_allowed"):  # the Linux ones take a root for tests
