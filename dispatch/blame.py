@@ -12,6 +12,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .events import WorkerEnded
 from .faults import RULES, WRITE_STRIKES
 from .fit_words import reason, tail
 from .hold import Hold
@@ -102,11 +103,17 @@ class Blame:
             machine.dismiss(at, worker)  # the last try is not made by a process that may be to blame itself
         machine.ledger.give_back(attempt.task, self.next_try(at, attempt.task))
 
-    def worker_ended(self, at: float, worker: Worker, fault: Fault, words: str, oom_kills: int | None = None) -> None:
+    def why(self, event: WorkerEnded, worker: Worker) -> tuple[Fault, str]:
+        """Return what a worker's end is called: by whoever ended it, its exit status and log, and the memory."""
+        fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
+        from_outside = fault is Fault.KILLED and not worker.dismissed
+        if from_outside and (want := self._machine.ladder.memory.why_killed(event.at, event.oom_kills)):
+            return Fault.OUT_OF_RAM, want
+        return fault, words
+
+    def worker_ended(self, at: float, worker: Worker, fault: Fault, words: str) -> None:
         """A worker ended that was not asked to."""
         machine, record = self._machine, worker.slot
-        if fault is Fault.KILLED and (why := machine.ladder.memory.why_killed(at, oom_kills)):
-            fault, words = Fault.OUT_OF_RAM, why
         if fault is Fault.SCENE and not (worker.pid or worker.sentence):
             # It was not even started, and the next one would not be either.
             machine.close(record, words)

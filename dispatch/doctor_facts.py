@@ -19,6 +19,7 @@ from typing import Any
 from . import devices, host, inspection, job, launch, report_page
 from .doctor_nouns import Computer, Programs, Traces
 from .model import BlenderProgram, Device, DispatchError
+from .telemetry import least
 
 LIBRARIES = (("psutil", "psutil"), ("pynvml", "nvidia-ml-py"), ("rich", "rich"), ("plotly", "plotly"))
 """Module and package."""
@@ -58,15 +59,15 @@ def computer(environ: Mapping[str, str], root: Path = Path("/")) -> Computer:
         root: Replaces the root of the file system (tests).
     """
     memory = _psutil(lambda library: library.virtual_memory())
-    limits = host.soft_limits()
+    allowed, limits = host.memory_allowed(), host.soft_limits()
     with host.KeepAwake("looking whether this machine can be kept awake") as awake:
         why = awake.reason
     return Computer(
         system=f"{platform.system()} {platform.release()} ({platform.machine()})",
         cores=host.cores(),
         cores_there=os.cpu_count() or 1,
-        ram_total=getattr(memory, "total", None),
-        ram_available=getattr(memory, "available", None),
+        ram_total=least(getattr(memory, "total", None), allowed.total),
+        ram_available=least(getattr(memory, "available", None), allowed.free),
         container=any((root / name.lstrip("/")).exists() for name in _CONTAINER),
         masks=tuple((name, environ[name]) for name in launch.MASKS if name in environ and name != "CUDA_DEVICE_ORDER"),
         nodes=tuple(_nodes(root / "dev")),

@@ -150,10 +150,10 @@ class Machine:
         self.kernels.gone(worker.id)
         self.timing.forget(worker.id)
         self.recycling.forget(worker.id)
-        fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
+        fault, words = self.blame.why(event, worker)
         self.record("worker ended", worker=worker.id, fault=None if asked_to_go else fault, words=words)
         if not asked_to_go and not worker.dismissed and not worker.check:
-            self.blame.worker_ended(event.at, worker, fault, words, event.oom_kills)
+            self.blame.worker_ended(event.at, worker, fault, words)
         self._recover(event.at, worker, words)
 
     def _recover(self, at: float, worker: Worker, words: str) -> None:

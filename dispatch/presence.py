@@ -40,8 +40,8 @@ class Presence:
         self._tell = tell
         self._folders: dict[Path, Reach] = {}
         self._told: set[str] = set()
-        self._been: set[Path] = set()
-        """Folders in which our file was once."""
+        self._been: dict[Path, tuple[int, int]] = {}
+        """Folders in which our file was once, and what they were then."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
@@ -84,7 +84,7 @@ class Presence:
     def _enter(self, folder: Path) -> None:
         def enter() -> None:
             owners.join(folder, self.owner)
-            self._been.add(folder)
+            self._been[folder] = _identity(folder)
             self._bury(folder)
 
         self._try(folder, enter)
@@ -101,11 +101,11 @@ class Presence:
                     self._try(folder, lambda folder=folder: self._beat_in(folder))  # type: ignore[misc]
 
     def _be_there(self, folder: Path) -> None:
-        gone = _what_is_gone(folder)
+        gone = _what_is_gone(folder, self._been.get(folder))
         if not owners.beat(folder, self.owner) and folder in self._been:
             buried = f"Another dispatcher took this one for dead in {folder} (did the machine sleep?): joined again."
             self._tell("warning", gone or buried)
-        self._been.add(folder)
+        self._been[folder] = _identity(folder)
         self._told.discard(str(folder))  # our file was written: whatever was wrong is over
 
     def _beat_in(self, folder: Path) -> None:
@@ -131,9 +131,19 @@ class Presence:
         self._folders[folder].do(do, None, wait)
 
 
-def _what_is_gone(folder: Path) -> str:
-    """Say what somebody removed; empty: nothing but our own file, if that."""
-    if not folder.is_dir():
+def _identity(folder: Path) -> tuple[int, int]:
+    """Return what tells the folder from another one of that name."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _what_is_gone(folder: Path, known: tuple[int, int] | None) -> str:
+    """Say what somebody removed, where our own file is gone; empty: nothing else.
+
+    Args:
+        known: The folder's `_identity` when our file was there: a child may have made it again meanwhile.
+    """
+    if not folder.is_dir() or (known and _identity(folder) != known):
         return f"The folder {folder} was removed while the job ran: made again. Resume renders what was lost with it."
     root = WorkingFolder(folder).root
     if root.is_dir():

@@ -54,8 +54,8 @@ class Telemetry:
         return Sample(
             workers,
             cards,
-            ram_total=_least(getattr(memory, "total", None), allowed.total),
-            ram_available=_least(getattr(memory, "available", None), allowed.free),
+            ram_total=least(getattr(memory, "total", None), allowed.total),
+            ram_available=least(getattr(memory, "available", None), allowed.free),
             cpu=self._machine_cpu(),
             oom_kills=allowed.kills,
         )
@@ -178,7 +178,7 @@ def _below(pid: int, children: Mapping[int, Iterable[int]]) -> set[int]:
     return seen
 
 
-def _least(*told: int | None) -> int | None:
+def least(*told: int | None) -> int | None:
     return min((value for value in told if value is not None), default=None)
 
 

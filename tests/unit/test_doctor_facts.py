@@ -17,6 +17,7 @@ from fake_scene import png, write_blend
 
 from dispatch import doctor_disk, doctor_driver, doctor_facts, host, job, report_page
 from dispatch.doctor_nouns import Card, Driver
+from dispatch.host.anywhere import MemoryAllowed
 from dispatch.pictures import pixels
 from dispatch.pictures.source import BrokenPicture
 
@@ -148,6 +149,12 @@ def test_no_driver_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- the computer and its jobs
+
+
+def test_in_a_container_its_own_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "memory_allowed", lambda: MemoryAllowed(1 << 20, 1 << 10))
+    found = doctor_facts.computer({}, tmp_path)
+    assert (found.ram_total, found.ram_available) == (1 << 20, 1 << 10)
 
 
 def test_this_machine(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from machine_world import World, limits
 
-from dispatch.events import Gauged, Recovered, Tell, WorkerEnded
+from dispatch.events import Gauged, Record, Recovered, Tell, WorkerEnded
 from dispatch.gauges import Sample
 from dispatch.ledger import TaskState
 from dispatch.model import Fault, Outcome
@@ -132,6 +132,8 @@ def test_a_worker_that_the_system_killed_for_memory_is_told_from_one_that_somebo
     said = [c.text for c in world.log if isinstance(c, Tell)]
     assert any("(out of RAM: the system killed it for want of RAM)" in text for text in said) == known
     assert any("(killed from outside: SIGKILL)" in text for text in said) != known
+    (ended,) = [c.facts["fault"] for c in world.log if isinstance(c, Record) and c.what == "worker ended"]
+    assert (ended is Fault.OUT_OF_RAM) == known  # the report counts what the journal says
 
 
 def test_kills_again_and_again_make_one_fewer_where_nobody_tells_the_ram():

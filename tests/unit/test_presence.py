@@ -40,6 +40,20 @@ def test_a_folder_that_is_gone_is_named_with_what_to_do(tmp_path: Path, presence
     assert said == [f"Cannot write {out} ({os.strerror(errno.ENOENT)}): {advice}"]
 
 
+def test_a_folder_that_a_child_has_made_again_was_removed_all_the_same(
+    tmp_path: Path, presence: Presence, said: list[str]
+) -> None:
+    out = tmp_path / "out"
+    presence.join(str(out))
+    away = out.rename(tmp_path / "away")  # kept, so that no other folder gets its number
+    (out / ".mgd").mkdir(parents=True)
+    presence.join(str(out))
+    shutil.rmtree(away)
+    assert said == [
+        f"The folder {out} was removed while the job ran: made again. Resume renders what was lost with it."
+    ]
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
