@@ -29,6 +29,10 @@ def private_state(state_folder):
     """Leases of this test only."""
 
 
+IN_HANDS = 8
+"""Frames at most that workers held and had not begun when the job was stopped: they wait for a resume."""
+
+
 def of(folder: Path, what: str) -> list[dict[str, Any]]:
     return [record for record in engine.records(folder) if record["what"] == what]
 
@@ -61,7 +65,7 @@ def test_children_that_leak_start_afresh_one_after_another_and_lose_no_frame(tmp
         if (heir := next(heirs, None)) is not None:
             assert first[heir] < gone["memory"] - 15 * MB, "a fresh worker begins small"
     commits = engine.commits(folder)
-    assert sorted(commits) == list(range(len(commits)))
+    assert set(range(max(commits) - IN_HANDS)) <= commits.keys()
     assert set(commits.values()) == {1}
     ends = {record["worker"]: record["fault"] for record in of(folder, "worker ended")}
     assert [ends[record["worker"]] for record in renewed] == [None] * len(renewed)
