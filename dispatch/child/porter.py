@@ -68,13 +68,15 @@ class Porter:
         self._discarded: set[int] = set()
         self._written: dict[Path, int] = {}
         """Side file → the frame that wrote it: another frame must not overwrite it."""
+        self._log = os.dup(2)
+        """Of our own: a script may replace sys.stderr, or close fd 2, which a picture then gets."""
         self._thread = threading.Thread(target=self._run, name="porter", daemon=True)
         self._thread.start()
 
     def take(self, parcel: Parcel) -> None:
         """Take over a rendered frame; wait for earlier ones where too many lie here."""
-        with contextlib.suppress(OSError):  # past sys.stderr, which a script may have replaced
-            os.write(2, f"{end_of(parcel.attempt)}\n".encode())
+        with contextlib.suppress(OSError):
+            os.write(self._log, f"{end_of(parcel.attempt)}\n".encode())
         begun = time.monotonic()
         self._room.acquire()
         waited = time.monotonic() - begun
@@ -95,6 +97,7 @@ class Porter:
         """Return when every attempt taken over has ended."""
         self._work.put(None)
         self._thread.join()
+        os.close(self._log)
 
     def _run(self) -> None:
         closing = False
