@@ -14,7 +14,7 @@ from integration.spoken_child import SpokenChild
 from dispatch.protocol import Committed, Loaded
 
 MAKER = """
-import bpy, sys
+import bpy, os, sys
 from pathlib import Path
 folder = Path(sys.argv[-1])
 ran = folder / "ran"
@@ -50,7 +50,8 @@ scripts("own", bpy.data.objects["Light"])
 bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"))
 for path in ran.iterdir():
     path.unlink()
-print("MADE")
+print("MADE", flush=True)
+os._exit(0)  # a normal exit of bpy 4.5 may never end
 """
 
 
