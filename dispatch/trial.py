@@ -20,7 +20,12 @@ from statistics import median
 LEAST_GAIN = log(1.03)
 """A gain below 3 % is not worth the memory of a worker."""
 
+PLAIN_PAIRS = 2
+"""Pairs, one in each order, that are enough for a plain gain."""
+
 LEAST_PAIRS = 3
+"""Pairs that are enough for any other answer."""
+
 MOST_PAIRS = 8
 """Pairs after which a gain that is not there by then is none …"""
 
@@ -32,7 +37,10 @@ CLEAR = log(1.1)
 """What short blocks all say like this needs no longer ones …"""
 
 PLAIN = log(1.25)
-"""… and what the first two pairs say like this needs no third: a block of long frames takes most of a minute."""
+"""… and a gain like this needs no third pair: a block of long frames takes most of a minute."""
+
+SURE = 4.0
+"""A plain gain is so many times its error: then each of the two pairs is three quarters of it at least."""
 
 EACH = 4
 """Frames that each worker finishes in a block, at least: workers that share a card take turns in changing order."""
@@ -223,12 +231,12 @@ class Trial:
     def answer(self) -> Answer | None:
         """Return what to do; None: more pairs are needed."""
         count = len(self._pairs)
-        if count < 2:
+        if count < PLAIN_PAIRS:
             return None
         middle, error = self._middle()
-        gains = [pair.gain for pair, _ in self._pairs]
         if count < LEAST_PAIRS:
-            return Answer.KEEP if min(*gains, middle) > max(PLAIN, 4.0 * error) else None
+            return Answer.KEEP if middle > max(PLAIN, SURE * error) else None
+        gains = [pair.gain for pair, _ in self._pairs]
         least = max(CLEAR if self._short else LEAST_GAIN, 2.0 * error)
         if count == LEAST_PAIRS:
             if min(*gains, middle) > least:
