@@ -202,7 +202,7 @@ def _render(parser: Parser) -> None:
     where.add_argument("--devices", metavar="all|gpu|cpu|ID,…",
                        help="ids, PCI addresses or parts of a name; default: those ticked in Preferences, else all")  # fmt: skip
     where.add_argument("--threads", metavar="N", type=_number(0), default=0,
-                       help="CPU threads per worker; default: cores / workers")  # fmt: skip
+                       help="CPU threads per worker; default: its card's part of the cores")  # fmt: skip
     where.add_argument("--share-devices", action="store_true", help="do not wait for jobs that hold the same cards")
     _program_options(where)
     _how(parser.add_argument_group("how"))

@@ -7,7 +7,7 @@ changes it (`Machine.lay_out`), so that what is closed and opened is journaled t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ class Given:
     cores: int
     """Cores that the job may use."""
     threads: int = 0
-    """CPU threads of each worker; 0: the cores shared by the workers."""
+    """CPU threads of each worker; 0: `layout.share`."""
     blend_size: int = 0
 
 
@@ -57,7 +57,7 @@ class Berths:
         """Open one more slot on each device; return them."""
         there = [record.slot for record in self._machine.open_slots()]
         wanted = list(devices)
-        threads = self._threads(len(there) + len(wanted))
+        threads = self._threads([*(slot.devices for slot in there), *((device,) for device in wanted)])
         taken = {slot.name for slot in there}
         new: list[Slot] = []
         for device in wanted:
@@ -76,12 +76,12 @@ class Berths:
 
     def combine(self, at: float) -> None:
         """Render with all devices as one from now on."""
-        self._machine.lay_out(at, (layout.combined(self._given.devices, self._threads(1)),))
+        self._machine.lay_out(at, (layout.combined(self._given.devices, self._threads([self._given.devices])),))
 
     def share_threads(self, at: float) -> None:
         """Give each worker its share of the cores, where that is far from what it has."""
         there = [record.slot for record in self._machine.open_slots()]
-        share = self._threads(len(there))
+        share = self._threads([slot.devices for slot in there])
         ratios = [max(slot.threads, share) / min(slot.threads, share) for slot in there if slot.threads]
         if max(ratios, default=1.0) > UNEVEN:
             self._machine.lay_out(at, tuple(replace(slot, threads=share) for slot in there))
@@ -93,8 +93,8 @@ class Berths:
     def _name(self, device: Device, copy: int) -> str:
         return layout.copy_name(self._names[device.id], copy)
 
-    def _threads(self, workers: int) -> int:
-        return self._given.threads or max(1, self._given.cores // max(1, workers))
+    def _threads(self, slots: Sequence[tuple[Device, ...]]) -> int:
+        return self._given.threads or layout.share(slots, self._given.cores, len(slots))
 
 
 def ready(record: SlotRecord) -> bool:

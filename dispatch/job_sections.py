@@ -204,7 +204,7 @@ def _settings(job: Job) -> Html:
         ("Blender", f"{job.blender.words}, {job.blender.path}"),
         ("Devices", "; ".join(f"{d.name} ({d.backend}{', ' + d.pci if d.pci else ''})" for d in job.devices)),
         ("Strategy", f"{job.strategy}, {wording.count(job.per_device, 'worker')} per device to begin with"),
-        ("CPU threads", f"{job.threads} per worker" if job.threads else "cores / workers"),
+        ("CPU threads", f"{job.threads} per worker" if job.threads else "the card's part of the cores"),
         ("Order", f"{job.order}{', one after another' if job.in_order else ''}"),
         ("Overwrite", "yes" if job.overwrite else "no"),
         ("Persistent data", job.persistent_data),

@@ -236,7 +236,7 @@ class Recommendation:
     strategy: Strategy
     per_device: int
     threads: int
-    """CPU threads per worker; 0: cores / workers."""
+    """CPU threads per worker; 0: `layout.share` of the cores."""
     reason: str
     """One or two sentences with the figures."""
 
@@ -262,7 +262,7 @@ class Measurement:
     machine: str = ""
     """Operating system, processor cores, memory: for people."""
     threads: int = 0
-    """CPU threads per worker in every run; 0: cores / workers."""
+    """CPU threads per worker in every run; 0: `layout.share` of the cores."""
     seed: int = 0
     """Of the shuffled order."""
     repeats: int = 3

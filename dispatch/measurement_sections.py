@@ -130,7 +130,7 @@ def _settings(found: Measurement) -> Html:
         ("Blender", found.blender),
         ("Machine", found.machine),
         ("Devices", "; ".join(f"{d.name} ({d.backend}{', ' + d.pci if d.pci else ''})" for d in found.devices)),
-        ("CPU threads", f"{found.threads} per worker" if found.threads else "cores / workers"),
+        ("CPU threads", f"{found.threads} per worker" if found.threads else "the card's part of the cores"),
         ("Rounds", f"{found.repeats}, each in another order (seed {found.seed})"),
         ("Frames of each run", str(found.frames_per_point or "as many as the time allowed")),
         ("Asked to take", f"{found.minutes:g} minutes"),

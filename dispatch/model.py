@@ -255,7 +255,7 @@ class Job:
     strategy: Strategy = Strategy.AUTO
     per_device: int = 1
     threads: int = 0
-    """CPU threads per worker; 0: cores / workers."""
+    """CPU threads per worker; 0: `layout.share` of the cores."""
     cores: int = 0
     """Cores the job may use in all; 0: what the machine has, less one in a session with a display."""
     overwrite: bool = True

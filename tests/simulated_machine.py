@@ -234,8 +234,8 @@ class SimulatedMachine:
         )
 
     def make_slots(self, per_card: int) -> Layout:
-        """Return the static layout: ``per_card`` workers on each, the cores shared."""
-        threads = max(1, self.cores // (per_card * len(self.devices)))
+        """Return the static layout: ``per_card`` workers on each, the cores shared by the cards."""
+        threads = max(1, self.cores // (len(self.devices) if self.cards else per_card))
         return tuple(
             Slot(f"{device.id}" if copy == 1 else f"{device.id} {copy}", (device,), threads)
             for copy in range(1, per_card + 1)

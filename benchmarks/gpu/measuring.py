@@ -20,6 +20,10 @@ from .runs import EngineRun, Place, PlainRun, moments, phases
 
 PAUSE = 0.25
 
+AFTER = 3.0
+"""Auto's layout is watched for so many times as long as a given one: checks of persistent data that its comparisons
+have put off come right after them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -105,7 +109,7 @@ def _is_found(cell: Cell, records: list[dict[str, Any]]) -> bool:
     if not search.is_over(decisions):
         return False
     later = search.since_last(moments(records), decisions)
-    return rate.is_enough(later, 1, sum(search.slots_at_end(records).values()), time.time(), cell.scene.steady)
+    return rate.is_enough(later, 1, sum(search.slots_at_end(records).values()), time.time(), AFTER * cell.scene.steady)
 
 
 def _reckon(

@@ -61,7 +61,7 @@ SCENES: Mapping[str, Scene] = {
         Scene(
             "light",
             "12 subdivided monkeys, every third one turning, moving camera, 1280 × 1024, 30 samples, denoised",
-            *(4000, 10.0, 80.0, 150.0, 2, 9),
+            *(4000, 12.0, 80.0, 170.0, 2, 9),
             ("plain-one", "plain-combined", "plain", "2", "3", "auto", "1", "4", "2x4", "combined", "3x4"),
         ),
         Scene(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From moments at which pictures were finished to frames per second, start-up left out. Pure.
 
-Moments are seconds of one clock, ascending, by *source*: the worker or the plain Blender that rendered the picture.
+Moments are seconds of one clock, ascending, by *source*: the slot (its workers follow each other) or the plain Blender that rendered.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ class EngineRun:
         return self._follow.read() if self._follow else []
 
     def moments(self) -> dict[str, list[float]]:
-        """By worker: when its pictures were in place."""
+        """By slot: when its pictures were in place."""
         return moments(self.records())
 
     def alive(self) -> bool:
@@ -199,14 +199,17 @@ def layout_words(cell: Cell, cards: tuple[Card, ...]) -> list[str]:
 
 
 def moments(records: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """Return when pictures were in place, by worker."""
-    worker_of: dict[int, str] = {}
+    """Return when pictures were in place, by slot: while a worker follows another one there, nothing is rendered."""
+    slot_of: dict[int, str] = {}
+    slot_for: dict[int, str] = {}
     found: dict[str, list[float]] = {}
     for record in records:
-        if record["what"] == "rendered":
-            worker_of[record["attempt"]] = str(record["worker"])
-        elif record["what"] == "committed" and record["attempt"] in worker_of:
-            found.setdefault(worker_of[record["attempt"]], []).append(record["at"])
+        if record["what"] == "spawn":
+            slot_of[record["worker"]] = record["slot"]
+        elif record["what"] == "rendered":
+            slot_for[record["attempt"]] = slot_of[record["worker"]]
+        elif record["what"] == "committed" and record["attempt"] in slot_for:
+            found.setdefault(slot_for[record["attempt"]], []).append(record["at"])
     return found
 
 

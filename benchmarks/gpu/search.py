@@ -43,10 +43,10 @@ def is_over(decisions: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def since_last(moments: Moments, decisions: Sequence[Mapping[str, Any]]) -> Moments:
-    """Return the moments after the last decision; of workers that finished one since."""
+    """Return the moments after the last decision; of slots where one was finished since."""
     last = decisions[-1]["at"] if decisions else 0.0
-    later = {worker: [at for at in times if at > last] for worker, times in moments.items()}
-    return {worker: times for worker, times in later.items() if times}
+    later = {slot: [at for at in times if at > last] for slot, times in moments.items()}
+    return {slot: times for slot, times in later.items() if times}
 
 
 def search(decisions: Sequence[Mapping[str, Any]], times: Sequence[float], since: float, after: float) -> Search:

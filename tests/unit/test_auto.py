@@ -22,9 +22,10 @@ from simulated_auto import (
 )
 from simulated_machine import Card, Scene, SimulatedMachine
 
-from dispatch.events import GoOnAsked, PauseAsked, Record
+from dispatch.events import GoOnAsked, PauseAsked, Record, Send
 from dispatch.kinds import Kind
 from dispatch.model import Backend, Device, Outcome
+from dispatch.protocol import Threads
 from dispatch.trust import Belief
 
 TWICE = replace(LIGHT, gap=0.3, sharing=0.02, noise=0.25)
@@ -205,9 +206,11 @@ def test_unequal_cards_are_decided_one_kind_after_the_other():
     assert world.rate(0.8, 0.97) > 0.95 * best
 
 
-def test_given_threads_stay_and_others_are_shared_anew():
+def test_workers_that_join_a_card_change_nobodys_threads():
     world = play_auto(LIGHT, FOUR[:2], tasks=2000, cores=16)
-    assert {record.slot.threads for record in world.machine.slots.values() if not record.closed} == {4}
+    assert len(world.machine.open_slots()) == 4
+    assert {record.slot.threads for record in world.machine.slots.values()} == {8}
+    assert not any(isinstance(command, Send) and isinstance(command.request, Threads) for command in world.log)
     fixed = play_auto(LIGHT, FOUR[:2], tasks=2000, cores=16, threads=3)
     assert {record.slot.threads for record in fixed.machine.slots.values()} == {3}
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from benchmarks.gpu import measuring, plan, rate, recording, search, table
+from benchmarks.gpu import measuring, plan, rate, recording, runs, search, table
 from benchmarks.gpu.gauge import Busy, Gauge, Look
 from benchmarks.gpu.measuring import Measured
 
@@ -102,6 +102,18 @@ def test_a_search_without_decisions_costs_nothing() -> None:
 def test_what_was_found_is_judged_by_frames_after_the_last_decision() -> None:
     moments = {"1": [1.0, 19.0, 21.0, 22.0], "2": [2.0, 3.0]}
     assert search.since_last(moments, DECISIONS) == {"1": [21.0, 22.0]}
+
+
+def test_the_moments_of_a_slot_are_those_of_all_its_workers() -> None:
+    records = [
+        {"what": "spawn", "worker": 1, "slot": "A"},
+        {"what": "rendered", "worker": 1, "attempt": 7},
+        {"what": "spawn", "worker": 2, "slot": "A"},
+        {"what": "committed", "attempt": 7, "at": 1.0},
+        {"what": "rendered", "worker": 2, "attempt": 8},
+        {"what": "committed", "attempt": 8, "at": 9.0},
+    ]
+    assert runs.moments(records) == {"A": [1.0, 9.0]}
 
 
 def test_the_layout_is_what_was_there_before_we_stopped_the_job() -> None:

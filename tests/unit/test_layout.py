@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from dispatch.layout import plan
+from dispatch.layout import plan, share
 from dispatch.model import Backend, Device, DispatchError, Layout, Strategy
 
 CPU = Device("CPU", "Some processor", Backend.CPU)
@@ -41,10 +41,10 @@ def test_auto_never_combines_cards_of_two_makers() -> None:
 def test_copies_are_numbered_and_each_card_gets_its_first_one_first() -> None:
     layout = plan(CARDS[:2], strategy=Strategy.PER_DEVICE, per_device=2, cores=16, tasks=100)
     assert shape(layout) == [
-        ("NVIDIA H200 (1a:00) 1", 4),
-        ("NVIDIA H200 (3b:00) 1", 4),
-        ("NVIDIA H200 (1a:00) 2", 4),
-        ("NVIDIA H200 (3b:00) 2", 4),
+        ("NVIDIA H200 (1a:00) 1", 8),
+        ("NVIDIA H200 (3b:00) 1", 8),
+        ("NVIDIA H200 (1a:00) 2", 8),
+        ("NVIDIA H200 (3b:00) 2", 8),
     ]
 
 
@@ -56,6 +56,13 @@ def test_there_are_no_copies_without_tasks_for_them() -> None:
 def test_threads_are_shared_by_the_workers_that_can_have_work() -> None:
     layout = plan(CARDS, strategy=Strategy.PER_DEVICE, cores=16, tasks=2)
     assert [slot.threads for slot in layout] == [8, 8, 8, 8]
+
+
+def test_workers_of_one_card_get_its_whole_part_of_the_cores_and_those_of_the_processor_share_it() -> None:
+    assert share([CARDS[:1], CARDS[:1], CARDS[1:2]], cores=16, workers=99) == 8
+    assert share([(CPU,), (CPU,), CARDS[:1], CARDS[:1]], cores=18, workers=99) == 6
+    assert share([(), ()], cores=16, workers=99) == 8
+    assert share([CARDS], cores=16, workers=99) == 16
 
 
 def test_the_cpu_alone_has_two_lanes_in_auto() -> None:
