@@ -35,7 +35,7 @@ test: ready
 
 .PHONY: faults
 faults: ready
-	$(PY) -m pytest tests/faults --long --timeout 7200
+	$(PY) -m pytest tests/faults --long --timeout 7200 -o faulthandler_timeout=7200
 	$(PY) tests/faults/campaign_long.py $(FAULTS)
 
 .PHONY: $(SUITES)
