@@ -73,6 +73,7 @@ class Blame:
 
     def attempt_failed(self, at: float, worker: Worker, attempt: Attempt, fault: Fault, words: str) -> None:
         """A child reports that an attempt failed; it can render on."""
+        fault = self._machine.ladder.memory.which(at, worker, fault)
         machine, rule = self._machine, RULES[fault]
         machine.record("failed", task=attempt.task, attempt=attempt.id, worker=worker.id, fault=fault, words=words)
         self._unwritten = self._unwritten | {attempt.task} if fault is Fault.CANNOT_WRITE else set()
@@ -106,10 +107,11 @@ class Blame:
     def why(self, event: WorkerEnded, worker: Worker) -> tuple[Fault, str]:
         """Return what a worker's end is called: by whoever ended it, its exit status and log, and the memory."""
         fault, words = worker.sentence or (event.fault or Fault.UNKNOWN, event.words)
+        memory = self._machine.ladder.memory
         from_outside = fault is Fault.KILLED and not worker.dismissed
-        if from_outside and (want := self._machine.ladder.memory.why_killed(event.at, event.oom_kills)):
+        if from_outside and (want := memory.why_killed(event.at, event.oom_kills)):
             return Fault.OUT_OF_RAM, want
-        return fault, words
+        return memory.which(event.at, worker, fault), words
 
     def worker_ended(self, at: float, worker: Worker, fault: Fault, words: str) -> None:
         """A worker ended that was not asked to."""

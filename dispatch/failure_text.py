@@ -43,9 +43,12 @@ _OUT_OF_VRAM = (
 _OUT_OF_RAM = (
     r"std::bad_alloc|\bbad_alloc\b|\bMemoryError\b|cannot allocate memory|\[Errno 12\]|\bENOMEM\b"
     r"|(?:Calloc|Malloc|aligned_malloc|Mallocn_array|Calloc_array) returns (?:null|nill)"
-    r"|out of memory(?: on allocating|\.?\s*$)|not enough memory|oom-kill|killed process \d+"
+    r"|out of memory on allocating|not enough memory|oom-kill|killed process \d+"
     r"|the paging file is too small|\[WinError (?:8|14|1455)\]|OUT_OF_HOST_MEMORY|HOST_OUT_OF_MEMORY"
 )
+
+_OUT_OF_MEMORY = r"out of memory\.?\s*$"
+"""OpenImageDenoise says no more, on a card as on the processor, and so do others."""
 
 _TOO_LARGE = (
     r"because there are too many instances|texture exceeds maximum allowed size|texture size exceeded \(max"
@@ -96,6 +99,7 @@ _TABLE = tuple(
         (Fault.DISK_FULL, _DISK_FULL),
         (Fault.OUT_OF_VRAM, _OUT_OF_VRAM),
         (Fault.OUT_OF_RAM, _OUT_OF_RAM),
+        (Fault.OUT_OF_MEMORY, _OUT_OF_MEMORY),
         (Fault.SCENE, _TOO_LARGE),
         (Fault.LOST_DEVICE, _LOST_DEVICE),
         (Fault.CANNOT_START, _CANNOT_START),
@@ -118,7 +122,9 @@ _OWN_EXIT = {
 _KILLED = frozenset({-9, -15, -2, -1, 137, 143, 130, 0xC000013A})
 """SIGKILL, SIGTERM, SIGINT, SIGHUP as Popen and as a shell give them; Windows: ended by Ctrl+C."""
 
-_GENTLE = frozenset({Fault.DISK_FULL, Fault.OUT_OF_VRAM, Fault.OUT_OF_RAM, Fault.LOST_DEVICE, Fault.CANNOT_START})
+_GENTLE = frozenset(
+    (Fault.DISK_FULL, Fault.OUT_OF_VRAM, Fault.OUT_OF_RAM, Fault.OUT_OF_MEMORY, Fault.LOST_DEVICE, Fault.CANNOT_START)
+)
 """What a log tail may be believed: warnings about a scene or a file stand in many a healthy log."""
 
 

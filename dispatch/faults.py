@@ -36,6 +36,7 @@ class Rule:
 RULES: dict[Fault, Rule] = {
     Fault.OUT_OF_VRAM: Rule(task=1, slot=1, elsewhere=True, ladder=True),
     Fault.OUT_OF_RAM: Rule(task=1, slot=1, ladder=True, together=True),
+    Fault.OUT_OF_MEMORY: Rule(task=1, slot=1, ladder=True),  # judged as one of the two above
     Fault.LOST_DEVICE: Rule(task=1, slot=1, elsewhere=True, card=True, together=True),
     Fault.WRONG_DEVICE: Rule(task=0, slot=2, elsewhere=True, streak=True),
     Fault.HANG: Rule(task=1, slot=1, elsewhere=True, streak=True),

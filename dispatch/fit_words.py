@@ -17,7 +17,7 @@ def tried_next(label: str, where: str, climb: Climb, place: str) -> str:
 
 def _where(place: str) -> str:
     if place.startswith(OVER):
-        return "on a card with more memory"
+        return "on a card with more room"
     if place.startswith(ALONE):
         return f"alone on {place.removeprefix(ALONE)}, in a fresh Blender"
     words = {ALONE_IN_RAM: "alone, while the other workers rest", TOGETHER: "on all cards together"}
@@ -41,7 +41,7 @@ _SMALLER = "make the frame smaller: Simplify, a texture limit, fewer subdivision
 def _figures(climb: Climb) -> str:
     if not climb.name:
         return " on any card"
-    card = f"{climb.name}, the biggest card"
+    card = f"{climb.name}, the {'biggest card' if climb.biggest else 'card with the most room'}"
     if not climb.total:
         return f" on {card}, not even alone"
     more = (
@@ -54,10 +54,12 @@ def went_on(frames: int) -> str:
     return f"{count(frames, 'frame')} did not fit before the job was interrupted: the search goes on where it was."
 
 
-def too_small(kind: str, total: int) -> str:
-    """``kind``: name of the cards; ``total``: their memory in bytes, 0 where nobody tells."""
+def too_small(kind: str, total: int, others: int) -> str:
+    """``kind``: name of the cards; ``total``: bytes of their memory, ``others``: of it that others hold; 0: not told."""
     told = f" ({size(total)})" if total else ""
-    return f"Frames do not fit on {kind}{told}: bigger cards take them, and only now and then one is tried there."
+    if others:
+        told = f", of whose {size(total)} other programs hold {size(others)}"
+    return f"Frames do not fit on {kind}{told}: other cards take them, and only now and then one is tried there."
 
 
 def kept_nothing(frames: int) -> str:

@@ -8,10 +8,12 @@ A job whose tasks all fit pays nothing for it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import fit_words
 from .climbed import Climbed
+from .devices import display_names
 from .ledger import ORDINARY, TaskState
 from .memory_told import MemoryTold
 from .model import Device, Fault
@@ -32,9 +34,9 @@ class Ladder:
         self._machine = machine
         self._resort = resort
         self.memory = MemoryTold(machine.readings)
-        self.own = OwnSlot(machine, resort, self.memory)
+        self._small = SmallCards(self.memory)
+        self.own = OwnSlot(machine, resort, self.memory, self._small)
         self._climbs: dict[int, Climb] = {}
-        self._small = SmallCards()
         self._returned: set[str] = set()
         """Slots that were closed for a task that then needed the whole card, and were opened again."""
         self._closed_at: dict[str, float] = {}
@@ -50,7 +52,7 @@ class Ladder:
         if record.place:
             return (record.place,)
         devices = record.slot.devices
-        heavy = [place for place in self._machine.ledger.places() if serves(place, devices, self.memory.total)]
+        heavy = [place for place in self._machine.ledger.places() if serves(place, devices, self.memory.room)]
         return (*heavy, *(() if self._rests(devices) else (ORDINARY,)))
 
     def is_ordinary(self, record: SlotRecord) -> bool:
@@ -72,20 +74,20 @@ class Ladder:
     def handed(self, record: SlotRecord) -> None:
         """A task was handed to a worker there."""
         for card in gpus(record.slot.devices):
-            self._small.handed(card.name, self._settled())
+            self._small.handed(card, self._settled())
 
     def _rests(self, devices: tuple[Device, ...]) -> bool:
         """Whether frames do not fit there at present, and bigger cards are at work for them."""
         here = gpus(devices)
-        if len(here) != 1 or not self._small.rests(here[0].name, self._settled()):
+        if len(here) != 1 or not self._small.rests(here[0], self._settled()):
             return False
         if self._machine.ledger.settled():
             return False  # what is left is a check of its own frames
         return self._is_small(here[0])
 
     def _is_small(self, card: Device) -> bool:
-        total = self.memory.total
-        return any(total(other) > total(card) for other in gpus(devices_of(self._machine)))
+        room = self.memory.room
+        return any(room(other) > room(card) for other in gpus(devices_of(self._machine)))
 
     def _settled(self) -> int:
         counts = self._machine.ledger.counts
@@ -107,7 +109,7 @@ class Ladder:
         if not climb.fewer and self.fewer(at, worker, fault, words):
             climb.fewer = record.slot.name
             return True
-        self._note(climb, worker)
+        self._note(climb, worker, task)
         place = self._next(climb)
         self._send(task, climb, place)
         if place != NOWHERE:
@@ -144,28 +146,37 @@ class Ladder:
         long_ago = at - self._machine.limits.together
         return any(self._closed_at.get(where, float("-inf")) >= long_ago for where in _where(record, fault))
 
-    def _note(self, climb: Climb, worker: Worker) -> None:
+    def _note(self, climb: Climb, worker: Worker, task: int) -> None:
         """Remember where the task did not fit."""
         record, here = worker.slot, gpus(worker.slot.slot.devices)
-        climb.done |= {record.place} if record.place else {TOGETHER} if len(here) > 1 else set()
+        own = record.place or (TOGETHER if len(here) > 1 else "")
+        # Rooms change: where it came from a place like "over 8 GB", it is not sent there again.
+        climb.done |= {own or self._machine.ledger.place(task)} - {ORDINARY}
         if climb.fault is not Fault.OUT_OF_VRAM:
             return
-        card = min(here, key=self.memory.total)
+        room, everywhere = self.memory.room, gpus(devices_of(self._machine))
+        card = min(here, key=room)
         total = self.memory.total(card)
-        if total >= climb.over and record.place != TOGETHER:
-            free = self.memory.was_free(card, worker.born)
-            climb.over, climb.total, climb.free, climb.name = total, total, free, card.name
+        if room(card) >= climb.over and record.place != TOGETHER:
+            climb.over, climb.total, climb.name = room(card), total, card.name
+            climb.free = min(self.memory.was_free(card, worker.born), total - self.memory.others(card))
+            climb.biggest = all(self.memory.total(other) <= total for other in everywhere)
+        if not record.place and len(here) == 1:
+            self._small.too_big(card)
         if record.place or len(here) > 1 or self._sharing(record, climb.fault):
             return
-        climb.unshared = True
-        if self.bare(record):
-            climb.done.add(ALONE + card.name)
-        if self._is_small(card) and self._small.failed(card.name, self._settled()):
-            self._machine.tell("warning", fit_words.too_small(card.name, total))
+        climb.unshared = card
+        alone = ALONE + card.name
+        if self.bare(record) and self.own.devices(alone) in ((card,), ()):
+            climb.done.add(alone)  # nor is there a better one of the name
+        if self._is_small(card) and self._small.failed(card, self._settled()):
+            others = self.memory.others(card)
+            name = display_names([*everywhere, card])[card.id] if room(card) < total or not total else card.name
+            self._machine.tell("warning", fit_words.too_small(name, total, others))
 
     def _next(self, climb: Climb) -> str:
         devices = [*devices_of(self._machine), *self._machine.blame.cards.coming()]
-        return next_place(climb, devices, self.memory.total, self._resort.allowed)
+        return next_place(climb, devices, self.memory.room, self._resort.allowed)
 
     def _send(self, task: int, climb: Climb, place: str) -> None:
         self._machine.ledger.assign(task, place)
@@ -190,13 +201,15 @@ class Ladder:
     def fitted(self, at: float, worker: Worker, task: int) -> None:
         """A task was put in place."""
         record = worker.slot
-        for card in gpus(record.slot.devices) if not record.place else ():
-            self._small.fitted(card.name)
+        here = gpus(record.slot.devices)
+        for card in here if not record.place else ():
+            self._small.fitted(card)
         climb = self._climbs.pop(task, None)
         if climb is None or not record.place.startswith(ALONE):
             return
         self._take_back(climb)
-        if climb.unshared and self._bare < BARE_ENOUGH:
+        before = climb.unshared
+        if before and self._bare < BARE_ENOUGH and not any(self._small.explains(before, card) for card in here):
             self._bare += 1
             if self._bare == BARE_ENOUGH:
                 self._keep_nothing(at)
@@ -216,6 +229,7 @@ class Ladder:
     def go_on(self, at: float) -> None:
         """Look after the tasks that wait for a place of their own, after every event."""
         ledger = self._machine.ledger
+        self.memory.look(at, self._machine.workers.values())
         if self._earlier and self._machine.readings.last:
             self._go_back()
         places = ledger.places()
@@ -224,7 +238,7 @@ class Ladder:
             if place == NOWHERE:
                 for task in ledger.drain(place):
                     self._give_up(task)
-            elif self._is_stranded(place, here):
+            elif self._is_stranded(at, place, here):
                 for task in ledger.drain(place):
                     climb = self._climbs.setdefault(task, Climb())
                     climb.done.add(place)
@@ -243,7 +257,7 @@ class Ladder:
         self._climbs = {task: climbed.climbs[task] for task in waiting}
 
     def _go_back(self) -> None:
-        ledger, earlier, total = self._machine.ledger, self._earlier, self.memory.total
+        ledger, earlier, room = self._machine.ledger, self._earlier, self.memory.room
         self._earlier = {}
         sent = [t for t in earlier if ledger.state(t) is TaskState.WAITING and ledger.place(t) == ORDINARY]
         here = gpus(devices_of(self._machine)) if sent else []
@@ -251,19 +265,20 @@ class Ladder:
             ledger.send(task, earlier[task])
             climb = self._climbs.setdefault(task, Climb())
             # What did not fit alone needs no try beside others.
-            climb.over = max(climb.over, *(total(card) for card in here if ALONE + card.name in climb.done), -1)
+            climb.over = max(climb.over, *(room(card) for card in here if ALONE + card.name in climb.done), -1)
         if sent:
             self._machine.tell("note", fit_words.went_on(len(sent)))
 
-    def _is_stranded(self, place: str, here: list[SlotRecord]) -> bool:
+    def _is_stranded(self, at: float, place: str, here: list[SlotRecord]) -> bool:
         """Whether nobody is there any more, or ever will be, who serves this place."""
         own = self.own.record
         if (own and own.place == place) or self.own.devices(place):
             return False
         coming = self._machine.blame.cards.coming()  # a card that is left out comes back
-        if any(place == ALONE + device.name or serves(place, (device,), self.memory.total) for device in coming):
+        room = partial(self.memory.lately, at)
+        if any(place == ALONE + device.name or serves(place, (device,), room) for device in coming):
             return False
-        return not any(serves(place, record.slot.devices, self.memory.total) for record in here)
+        return not any(serves(place, record.slot.devices, room) for record in here)
 
     def _give_up(self, task: int) -> None:
         climb = self._climbs.pop(task, None) or Climb()

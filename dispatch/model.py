@@ -105,6 +105,8 @@ class Fault(StrEnum):
 
     OUT_OF_VRAM = "out of VRAM"
     OUT_OF_RAM = "out of RAM"
+    OUT_OF_MEMORY = "out of memory"
+    """The words do not tell which memory: the machine finds out before anything follows (`MemoryTold.which`)."""
     LOST_DEVICE = "device or driver fault"
     WRONG_DEVICE = "rendered on another device"
     HANG = "no sign of life"

@@ -8,6 +8,7 @@ whether it helps; then twice as many tasks must wait each time. Combined and CPU
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from .devices import display_names
 from .memory_told import MemoryTold
 from .model import Backend, Device, Slot
 from .roster import AT_WORK, SlotRecord, WorkerState
+from .small_cards import SmallCards
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -36,10 +38,11 @@ class Resort:
 
 
 class OwnSlot:
-    def __init__(self, machine: Machine, resort: Resort, memory: MemoryTold) -> None:
+    def __init__(self, machine: Machine, resort: Resort, memory: MemoryTold, small: SmallCards) -> None:
         self._machine = machine
         self._resort = resort
         self._memory = memory
+        self._small = small
         self._batch: dict[str, int] = {}
         """Place → tasks that must wait there before a slot is opened while others have work."""
         self._broken: set[str] = set()
@@ -67,13 +70,19 @@ class OwnSlot:
         if place in self._broken or not here:
             return ()
         if place.startswith(rungs.ALONE):
-            return tuple(card for card in gpus if card.name == place.removeprefix(rungs.ALONE))[:1]
+            return self._roomiest(card for card in gpus if card.name == place.removeprefix(rungs.ALONE))
         if place == rungs.ALONE_IN_RAM:
-            return tuple(sorted(here, key=self._memory.total, reverse=True)[:1])
+            return self._roomiest(here)
         if place == rungs.TOGETHER:
-            return rungs.together(here, self._memory.total)
+            return rungs.together(here, self._memory.room)
         allowed = place == rungs.CPU and rungs.CPU in self._resort.allowed and len(gpus) == len(here)
         return (PROCESSOR,) if allowed else ()
+
+    def _roomiest(self, devices: Iterable[Device]) -> tuple[Device, ...]:
+        def merit(device: Device) -> tuple[int, bool]:
+            return self._memory.room(device), not self._small.misfit(device)
+
+        return tuple(sorted(devices, key=merit, reverse=True)[:1])
 
     def go_on(self, at: float) -> None:
         """Open, close, and have others step aside, as the waiting tasks ask for."""

@@ -46,14 +46,18 @@ REAL = [
         Fault.OUT_OF_RAM,
         'oneAPI memory operation error: got runtime exception "UR_RESULT_ERROR_OUT_OF_HOST_MEMORY"',
     ),
-    (Fault.OUT_OF_RAM, "OIDN error: out of memory"),
+    (Fault.OUT_OF_MEMORY, "OIDN error: out of memory"),
+    (Fault.OUT_OF_MEMORY, "Error: out of memory\nError: out of memory\n"),  # of OpenImageDenoise on a card
+    (Fault.OUT_OF_VRAM, "OIDN error: out of memory\nSystem is out of GPU memory"),
+    (Fault.OUT_OF_RAM, "std::bad_alloc\nError: Out of memory"),
+    (Fault.OUT_OF_RAM, "Malloc returns null: len=64000000 in x, total 1\nError: Out of memory."),
     (Fault.OUT_OF_RAM, "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc"),
     (Fault.OUT_OF_RAM, "Calloc returns null: len=1600000000 in imb_addrectImBuf, total 42"),
     (Fault.OUT_OF_RAM, "Malloc returns null: len=10800000000 in CDPropFloat3, total 12643604"),  # a mesh
     (Fault.OUT_OF_RAM, "Malloc returns null: len=64000000 in Cycles Aligned Alloc, total 367157532"),
     (Fault.OUT_OF_RAM, "Calloc returns null: len=272 in keymap list, total 5912424"),  # at the start
     (Fault.OUT_OF_RAM, "OSError: [Errno 12] Cannot allocate memory: '/x/bpy/5.0/scripts/modules/_bpy_internal'"),
-    (Fault.OUT_OF_RAM, "Error: Out of memory\n"),
+    (Fault.OUT_OF_MEMORY, "Error: Out of memory\n"),
     (Fault.LOST_DEVICE, "Illegal address in CUDA queue copy_from_device (integrator_shade_surface prefix_sum)"),
     (Fault.LOST_DEVICE, "Launch failed in cuCtxSynchronize() (device_impl.cpp:970)"),
     (Fault.LOST_DEVICE, "Failed to create CUDA context (Invalid device)"),
@@ -131,6 +135,7 @@ def test_ordinary_words_mean_nothing(text: str) -> None:
         (-1073741819, "", Fault.CRASHED),
         (-6, "terminate called after throwing an instance of 'std::bad_alloc'", Fault.OUT_OF_RAM),
         (-11, "Out of memory in cuMemAlloc(&p, size) (x.cpp:1)", Fault.OUT_OF_VRAM),
+        (-11, "OIDN error: out of memory\nError running denoiser.", Fault.OUT_OF_MEMORY),
         (76, "", Fault.SCENE),
         (77, "Traceback", Fault.CANNOT_START),
         (1, "ModuleNotFoundError: No module named 'bpy'", Fault.CANNOT_START),
