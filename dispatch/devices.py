@@ -124,6 +124,11 @@ def choose(
     return tuple(picked.values())
 
 
+def gpus(devices: Iterable[Device]) -> list[Device]:
+    """Return those that are not the processor."""
+    return [device for device in devices if device.backend is not Backend.CPU]
+
+
 def display_names(devices: Sequence[Device]) -> dict[str, str]:
     """Return id → a short name for people that is unique in this list; cards of one name get their PCI address."""
     shown = ["CPU" if device.backend is Backend.CPU else device.name for device in devices]
@@ -146,9 +151,9 @@ def _with_pci(device: Device) -> Device:
     return device
 
 
-def _gpus(here: Sequence[Device]) -> tuple[Device, ...]:
-    gpus = tuple(device for device in here if device.backend is not Backend.CPU)
-    return tuple(device for device in gpus if not is_integrated(device)) or gpus
+def _best_gpus(here: Sequence[Device]) -> tuple[Device, ...]:
+    every = tuple(gpus(here))
+    return tuple(device for device in every if not is_integrated(device)) or every
 
 
 def _ticked(here: Sequence[Device], preferred: Sequence[str]) -> tuple[Device, ...]:
@@ -157,7 +162,7 @@ def _ticked(here: Sequence[Device], preferred: Sequence[str]) -> tuple[Device, .
     The ticks are about cards: Preferences may say CUDA where we take OptiX.
     """
     cards = {pci_address(id) or id for id in preferred}
-    return _gpus([device for device in here if device.card in cards])
+    return _best_gpus([device for device in here if device.card in cards])
 
 
 def _exact(word: str, every: Iterable[Device]) -> tuple[Device, ...]:
@@ -170,7 +175,7 @@ def _named(word: str, here: Sequence[Device], backend: Backend | None) -> tuple[
     if lower == "cpu" and cpu:
         return cpu
     if lower in ("gpu", "all"):
-        found = _gpus(here) or (cpu if lower == "all" and backend in (None, Backend.CPU) else ())
+        found = _best_gpus(here) or (cpu if lower == "all" and backend in (None, Backend.CPU) else ())
         if found:
             return found
         kind = f"{backend.value} device" if backend else "GPU" if lower == "gpu" else "device"

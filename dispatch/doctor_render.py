@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import dispatcher, host, job, journal, launch
-from .devices import display_names
+from .devices import display_names, gpus
 from .doctor_nouns import Trial
 from .job import Wish
 from .model import Backend, BlenderProgram, Device, DispatchError, Job, Limits, Outcome, Strategy
@@ -51,7 +51,7 @@ def trials(
         DispatchError: the scene could not be made: this Blender does not work at all.
     """
     cpu = [device for device in devices if device.backend is Backend.CPU]
-    every = [*cpu, *(device for device in devices if device.backend is not Backend.CPU)]
+    every = [*cpu, *gpus(devices)]
     names = display_names(every)
     with tempfile.TemporaryDirectory(prefix="mgd-doctor-", ignore_cleanup_errors=True) as name:
         place = Path(name).resolve()

@@ -68,7 +68,7 @@ def at_work(machine: Machine) -> tuple[SlotRecord, ...]:
 def judged(devices: Iterable[Device]) -> tuple[Device, ...]:
     """Return the devices that matter, each once: beside a GPU the CPU does not."""
     every = tuple(dict.fromkeys(devices))
-    return tuple(d for d in every if d.backend is not Backend.CPU) or every
+    return tuple(device_room.gpus(every)) or every
 
 
 def counted(machine: Machine, timing: Timing) -> int:

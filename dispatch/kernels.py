@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .model import Backend, Slot
+from .devices import gpus
+from .model import Slot
 
 WAIT_MOST = 900.0
 """Seconds after which the others wait no longer: the first one may hang."""
@@ -23,7 +24,7 @@ SAID_AFTER = 10.0
 
 def kinds(slot: Slot) -> frozenset[str]:
     """Return the kinds of card of a slot: ``OPTIX NVIDIA H200``. The CPU needs no kernels."""
-    return frozenset(f"{d.backend} {d.name}" for d in slot.devices if d.backend is not Backend.CPU)
+    return frozenset(f"{d.backend} {d.name}" for d in gpus(slot.devices))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from . import fit_words
 from .climbed import Climbed
-from .devices import display_names
+from .devices import display_names, gpus
 from .ledger import ORDINARY, TaskState
 from .memory_told import MemoryTold
 from .model import Device, Fault
 from .own_slot import OwnSlot, Resort, cards, devices_of, ordinary
 from .roster import AT_WORK, SlotRecord, Worker
-from .rungs import ALONE, ALONE_IN_RAM, CPU, NOWHERE, RESORTS, TOGETHER, Climb, gpus, next_place, serves
+from .rungs import ALONE, ALONE_IN_RAM, CPU, NOWHERE, RESORTS, TOGETHER, Climb, next_place, serves
 from .small_cards import SmallCards
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Ladder:
             self._small.handed(card, self._settled())
 
     def _rests(self, devices: tuple[Device, ...]) -> bool:
-        """Whether frames do not fit there at present, and bigger cards are at work for them."""
+        """Whether frames do not fit there at present, and cards with more room are at work for them."""
         here = gpus(devices)
         if len(here) != 1 or not self._small.rests(here[0], self._settled()):
             return False
@@ -170,9 +170,13 @@ class Ladder:
         if self.bare(record) and self.own.devices(alone) in ((card,), ()):
             climb.done.add(alone)  # nor is there a better one of the name
         if self._is_small(card) and self._small.failed(card, self._settled()):
-            others = self.memory.others(card)
-            name = display_names([*everywhere, card])[card.id] if room(card) < total or not total else card.name
-            self._machine.tell("warning", fit_words.too_small(name, total, others))
+            self._say_too_small(card, everywhere)
+
+    def _say_too_small(self, card: Device, everywhere: list[Device]) -> None:
+        total, others = self.memory.total(card), self.memory.others(card)
+        is_like_others = total and self.memory.room(card) == total
+        name = card.name if is_like_others else display_names([*everywhere, card])[card.id]
+        self._machine.tell("warning", fit_words.too_small(name, total, others))
 
     def _next(self, climb: Climb) -> str:
         devices = [*devices_of(self._machine), *self._machine.blame.cards.coming()]

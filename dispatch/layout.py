@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from .devices import display_names
+from .devices import display_names, gpus
 from .model import Backend, Device, DispatchError, Layout, Slot, Strategy
 
 CYCLES = "CYCLES"
@@ -68,7 +68,7 @@ def _combines(devices: Sequence[Device], strategy: Strategy, tasks: int) -> bool
 
 
 def _lanes(devices: Sequence[Device], strategy: Strategy, cores: int) -> int:
-    only_cpu = all(device.backend is Backend.CPU for device in devices)
+    only_cpu = not gpus(devices)
     return _CPU_LANES if only_cpu and strategy is Strategy.AUTO and cores >= _CPU_LANES else 1
 
 
@@ -123,10 +123,6 @@ def share(slots: Sequence[tuple[Device, ...]], cores: int, workers: int) -> int:
         slots: the devices of each.
         workers: how many there may be at once.
     """
-    cards = {devices for devices in slots if _on_card(devices)}
-    parts = len(cards) + sum(not _on_card(devices) for devices in slots)
+    cards = {devices for devices in slots if gpus(devices)}
+    parts = len(cards) + sum(not gpus(devices) for devices in slots)
     return max(1, cores // max(1, min(parts, workers)))
-
-
-def _on_card(devices: Sequence[Device]) -> bool:
-    return any(device.backend is not Backend.CPU for device in devices)

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from . import given_paths, host, job
 from .codec import CodecError, from_plain
+from .devices import gpus
 from .measurement import Measurement, State
-from .model import SCHEMA, Backend, Device, DispatchError, Job
+from .model import SCHEMA, Device, DispatchError, Job
 
 NAME = "measurement.json"
 
@@ -89,8 +90,7 @@ def create(
 
 def measured_devices(measured: Job) -> tuple[Device, ...]:
     """Return the devices that points are made of: the GPUs, or the CPU where there is no GPU."""
-    gpus = tuple(device for device in measured.devices if device.backend is not Backend.CPU)
-    return gpus or measured.devices[:1]
+    return tuple(gpus(measured.devices)) or measured.devices[:1]
 
 
 def write(folder: Path, found: Measurement) -> Measurement:

@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Collection
 
 from .capacity import VRAM_DISPLAY, short_of_ram
+from .devices import gpus
 from .gauges import Sample
-from .model import Backend, Device, Fault
+from .model import Device, Fault
 from .readings import Readings
 from .roster import Worker, WorkerState
 
@@ -135,7 +136,7 @@ class MemoryTold:
         """Return what a fault of this worker is called now: where the words do not tell which memory, the readings do."""
         if fault is not Fault.OUT_OF_MEMORY:
             return fault
-        on_card = any(device.backend is not Backend.CPU for device in worker.slot.slot.devices)
+        on_card = gpus(worker.slot.slot.devices)
         return Fault.OUT_OF_VRAM if on_card and not self.short_of_ram(at) else Fault.OUT_OF_RAM
 
     def why_killed(self, at: float, kills: int | None) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import layout, rungs
-from .devices import display_names
+from .devices import display_names, gpus
 from .memory_told import MemoryTold
 from .model import Backend, Device, Slot
 from .roster import AT_WORK, SlotRecord, WorkerState
@@ -66,16 +66,16 @@ class OwnSlot:
     def devices(self, place: str) -> tuple[Device, ...]:
         """Return the devices for a place that needs a slot of its own; none: it needs none, or they are not there."""
         here = devices_of(self._machine)
-        gpus = rungs.gpus(here)
+        cards_here = gpus(here)
         if place in self._broken or not here:
             return ()
         if place.startswith(rungs.ALONE):
-            return self._roomiest(card for card in gpus if card.name == place.removeprefix(rungs.ALONE))
+            return self._roomiest(card for card in cards_here if card.name == place.removeprefix(rungs.ALONE))
         if place == rungs.ALONE_IN_RAM:
             return self._roomiest(here)
         if place == rungs.TOGETHER:
             return rungs.together(here, self._memory.room)
-        allowed = place == rungs.CPU and rungs.CPU in self._resort.allowed and len(gpus) == len(here)
+        allowed = place == rungs.CPU and rungs.CPU in self._resort.allowed and len(cards_here) == len(here)
         return (PROCESSOR,) if allowed else ()
 
     def _roomiest(self, devices: Iterable[Device]) -> tuple[Device, ...]:

@@ -8,10 +8,11 @@ fewer → alone on the machine → nowhere. Each rung is tried once, so every ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from .model import Backend, Device, Fault
+from .devices import gpus
+from .model import Device, Fault
 
 OVER = "over "
 """Place of tasks that need a card with more room (`MemoryTold.room`) than so many bytes; ordinary slots there serve it."""
@@ -54,10 +55,6 @@ class Climb:
     """That card, as people call it."""
     biggest: bool = True
     """No other card has more memory."""
-
-
-def gpus(devices: Iterable[Device]) -> list[Device]:
-    return [device for device in devices if device.backend is not Backend.CPU]
 
 
 def next_place(climb: Climb, devices: Sequence[Device], room: Callable[[Device], int], allowed: Collection[str]) -> str:
