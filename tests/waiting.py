@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting in tests: always on a condition, always with a deadline."""
+"""Waiting in tests: always on a condition, always with a deadline, also for files of a job that goes on meanwhile."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def until(condition: Callable[[], object], seconds: float = 60.0, what: str = "what was waited for") -> None:
@@ -19,3 +21,9 @@ def until(condition: Callable[[], object], seconds: float = 60.0, what: str = "w
     while not condition():
         assert time.monotonic() < end, f"{what} did not come within {seconds} s"
         pause.wait(0.01)
+
+
+def below(folder: Path, pattern: str) -> list[Path]:
+    """The files and folders below that match. Bears what vanishes meanwhile: Python 3.11's `rglob` raises then."""
+    found = (Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
+    return sorted(path for path in found if path.match(pattern))

@@ -15,7 +15,7 @@ import engine
 import psutil
 from case import Seen, case
 from trouble import PATIENCE, Trouble
-from waiting import until
+from waiting import below, until
 
 from dispatch.model import BlenderProgram
 
@@ -69,7 +69,7 @@ def server_clock_off(folder: Path) -> Seen:
     job = Trouble(folder, held_from=4, overwrite=False)
     with job.running() as dispatcher:
         job.until_held()
-        for path in (job.output / ".mgd").rglob("*.json"):
+        for path in below(job.output / ".mgd", "*.json"):
             os.utime(path, (time.time() - 3 * DAY,) * 2)
         status = job.finish(dispatcher)
     return job.seen(status, most_renders=1)

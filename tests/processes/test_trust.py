@@ -10,7 +10,7 @@ import campaign
 import engine
 import pytest
 from fake_scene import write_blend
-from waiting import until
+from waiting import below, until
 
 from dispatch import audit, history, job, pictures
 from dispatch.model import Outcome
@@ -152,10 +152,10 @@ def test_what_a_check_leaves_when_everybody_is_killed_in_it_goes_with_the_next_r
     folder = make_job(tmp_path, {"at": "check", "do": "await", "path": str(gate)}, overwrite=True)
     temp = tmp_path / "out" / ".mgd" / "temp"
     with engine.running(folder) as process:
-        until(lambda: list(temp.rglob("picture")), 120, "a check")
+        until(lambda: below(temp, "picture"), 120, "a check")
         process.kill()
         process.wait(30)
-    assert list(temp.rglob("picture"))
+    assert below(temp, "picture")
     gate.touch()
     assert engine.run(folder) is Outcome.COMPLETE
     assert engine.leftovers(tmp_path / "out") == []

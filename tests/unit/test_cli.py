@@ -13,7 +13,7 @@ import command_line
 import pytest
 from engine import make_job
 from fake_scene import write_blend
-from waiting import until
+from waiting import below, until
 
 from dispatch import blenders, cli, inspection, job, listing
 from dispatch.model import DispatchError, Then
@@ -33,13 +33,8 @@ def only_job() -> Path:
     return folder
 
 
-def has_claims(folder: Path) -> bool:
-    """Whether anything is claimed below. `os.walk` bears folders that vanish meanwhile; `rglob` does not."""
-    return any(names and Path(root).name == "claims" for root, _, names in os.walk(folder))
-
-
 def pictures(folder: Path) -> list[str]:
-    return sorted(name for _, _, names in os.walk(folder) for name in names if name.endswith(".png"))
+    return sorted(path.name for path in below(folder, "*.png"))
 
 
 def test_a_render_ends_with_the_audit_sentence_and_every_picture(here: Path) -> None:
@@ -240,7 +235,7 @@ def test_ctrl_c_stops_after_the_current_frames_and_resume_goes_on(here: Path) ->
 def test_ctrl_c_twice_stops_at_once(here: Path) -> None:
     blend = write_blend(here / "a.blend", frames=[1, 4, 1], seconds=600)
     with command_line.start("render", blend, *RENDER) as process:
-        until(lambda: has_claims(here))
+        until(lambda: below(here, "claims/*"))
         process.send_signal(signal.SIGINT)
         until(lambda: getattr(job.read_snapshot(only_job()), "state", "") == "stopping")
         process.send_signal(signal.SIGINT)
@@ -254,7 +249,7 @@ def test_ctrl_c_twice_stops_at_once(here: Path) -> None:
 def test_another_terminal_can_look_at_a_job_and_stop_it(here: Path) -> None:
     blend = write_blend(here / "a.blend", frames=[1, 4, 1], seconds=600)
     with command_line.start("render", blend, "-q", *RENDER) as process:
-        until(lambda: has_claims(here))
+        until(lambda: below(here, "claims/*"))
         status, out, _ = command_line.run("status", "last")
         assert status == 0
         assert "0 of 4 frames, 0 %" in out
@@ -301,7 +296,7 @@ def test_status_lists_jobs_good_and_damaged(here: Path) -> None:
 def test_a_job_whose_dispatcher_died_is_shown_as_interrupted(here: Path) -> None:
     blend = write_blend(here / "a.blend", frames=[1, 4, 1], seconds=600)
     with command_line.start("render", blend, "-q", *RENDER) as process:
-        until(lambda: has_claims(here))
+        until(lambda: below(here, "claims/*"))
         until(lambda: job.read_snapshot(only_job()))
         process.kill()
         process.communicate(timeout=120)
