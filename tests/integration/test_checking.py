@@ -84,7 +84,6 @@ def test_a_check_runs_beside_blender_and_says_what_it_found(installed: Installed
         + """
 before = bpy.data.is_dirty, len(bpy.data.texts), len(bpy.data.images)
 said = [refused(ops.stop_checking), refused(ops.open_check)]
-began = time.monotonic()
 result = ops.check_machine()       # at once, before it is known what runs the engine
 running = doctor.last().running
 said += [refused(ops.check_machine), refused(ops.open_check)]
