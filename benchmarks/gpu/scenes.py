@@ -18,8 +18,10 @@ from pathlib import Path
 
 import bpy
 
-LOOP = 400
-"""Frames of one turn, and of the camera's way there."""
+LOOP = 40
+"""Frames of one turn, and of the camera's way there: a cell of any length sees them all, so that frames cost alike."""
+SWAY = 0.5
+"""How far the camera goes, in metres: on a longer way it sees more of the scene here than there."""
 FRAMES = 4000
 
 
@@ -139,13 +141,13 @@ def turning(thing: bpy.types.Object) -> None:
 
 
 def stage(scene: bpy.types.Scene) -> None:
-    """Sun, and a camera that is somewhere else in each frame."""
+    """Sun, and a camera that is somewhere else in each frame of a turn."""
     bpy.ops.object.light_add(type="SUN", location=(0, 0, 10))
     bpy.context.object.data.energy = 3
     bpy.ops.object.camera_add(location=(0, -14, 9), rotation=(1.0, 0, 0))
     scene.camera = camera = bpy.context.object
     for turn in range(FRAMES // LOOP + 1):
-        camera.location.x = 5.0 * (turn % 2)
+        camera.location.x = SWAY * (turn % 2)
         camera.keyframe_insert("location", frame=1 + LOOP * turn)
 
 
