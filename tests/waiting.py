@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting in tests: always on a condition, always with a deadline, also for files of a job that goes on meanwhile."""
+"""Waiting in tests: always on a condition, always with a deadline; and files of a job that goes on meanwhile."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import bpy
 
 LOOP = 40
-"""Frames of one turn, and of the camera's way there: a cell of any length sees them all, so that frames cost alike."""
+"""Frames of one turn, and of the camera's way there: a cell of *light* sees them all."""
 SWAY = 0.5
 """How far the camera goes, in metres: on a longer way it sees more of the scene here than there."""
 FRAMES = 4000
