@@ -20,10 +20,6 @@ from .runs import EngineRun, Place, PlainRun, moments, phases
 
 PAUSE = 0.25
 
-AFTER = 3.0
-"""Auto's layout is watched for so many times as long as a given one: checks of persistent data that its comparisons
-have put off come right after them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -108,8 +104,9 @@ def _is_found(cell: Cell, records: list[dict[str, Any]]) -> bool:
         return not decisions or search.is_over(decisions)
     if not search.is_over(decisions):
         return False
-    later = search.since_last(moments(records), decisions)
-    return rate.is_enough(later, 1, sum(search.slots_at_end(records).values()), time.time(), AFTER * cell.scene.steady)
+    slots = search.slots_at_end(records)
+    later = search.since_last(moments(records), decisions, slots)
+    return rate.is_enough(later, 1, len(slots), time.time(), cell.scene.steady)
 
 
 def _reckon(
@@ -124,10 +121,11 @@ def _reckon(
     found: dict[str, Any] | None = None
     records = run.records() if isinstance(run, EngineRun) else []
     if cell.way.name == "auto":
-        decisions, layout = search.decided(records), search.slots_at_end(records)
-        later = search.since_last(seen, decisions)
-        first, steady = steady, rate.steady(later, 1, sum(layout.values())) or steady
-        found = {**asdict(search.search(decisions, times, first.since, steady.rate)), "layout": layout}
+        decisions, slots = search.decided(records), search.slots_at_end(records)
+        later = search.since_last(seen, decisions, slots)
+        first, steady = steady, rate.steady(later, 1, len(slots)) or steady
+        found = asdict(search.search(decisions, times, first.since, steady.rate))
+        found["layout"] = search.by_device(slots)
     start = run.start + run.spare
     whole, measured = rate.whole(times, start, steady.rate, WHOLE)
     return replace(

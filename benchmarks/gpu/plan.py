@@ -35,9 +35,10 @@ class Scene:
     frames: int
     """Of its animation; a cell is stopped long before the last one."""
     steady: float
-    """How long a cell goes on once every worker is warm; each worker finishes one more frame at least."""
+    """How long a layout is watched once every worker is warm, a given one and the one that Auto found alike; each worker
+    finishes one more frame at least. Many times what a check of persistent data takes a worker, one of which is in it."""
     search: float
-    """The same for Auto, which needs time to search."""
+    """How long Auto goes on at least, which needs time to search."""
     most: float
     """After which a cell is cut, search or not."""
     warm: int
@@ -61,13 +62,13 @@ SCENES: Mapping[str, Scene] = {
         Scene(
             "light",
             "12 subdivided monkeys, every third one turning, moving camera, 1280 × 1024, 30 samples, denoised",
-            *(4000, 12.0, 80.0, 170.0, 2, 9),
+            *(4000, 30.0, 80.0, 240.0, 2, 9),
             ("plain-one", "plain-combined", "plain", "2", "3", "auto", "1", "4", "2x4", "combined", "3x4"),
         ),
         Scene(
             "sync",
             "24 monkeys of 0.5 million faces with a Wave modifier, 1280 × 720, 32 samples, denoised",
-            *(2000, 20.0, 30.0, 300.0, 1, 9),
+            *(2000, 45.0, 45.0, 300.0, 1, 9),
             ("plain-one", "plain", "2", "auto", "plain-combined", "1", "3", "2x16", "1x32", "4", "2x4", "combined"),
         ),
         Scene(
@@ -80,7 +81,7 @@ SCENES: Mapping[str, Scene] = {
         Scene(
             "extra",
             "2000 instances on displaced ground, textures, glass, fog, 1920 × 1080, 32 samples, denoised",
-            *(1000, 20.0, 30.0, 300.0, 1, 9),
+            *(1000, 45.0, 45.0, 360.0, 1, 9),
             ("plain-one", "plain", "1", "2", "auto", "plain-combined", "3", "4", "2x4", "combined"),
         ),
     )

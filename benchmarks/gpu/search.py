@@ -6,7 +6,7 @@ Lost seconds: how much longer the frames of the search took than they would have
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,13 @@ def is_over(decisions: Sequence[Mapping[str, Any]]) -> bool:
     return bool(decisions) and decisions[-1].get("decision") not in OPEN
 
 
-def since_last(moments: Moments, decisions: Sequence[Mapping[str, Any]]) -> Moments:
-    """Return the moments after the last decision; of slots where one was finished since."""
+def since_last(moments: Moments, decisions: Sequence[Mapping[str, Any]], slots: Collection[str]) -> Moments:
+    """Return the moments after the last decision, of those slots where a picture was finished since.
+
+    A worker that the decision takes away finishes its frame first: its slot is none of ``slots``, and does not count.
+    """
     last = decisions[-1]["at"] if decisions else 0.0
-    later = {slot: [at for at in times if at > last] for slot, times in moments.items()}
+    later = {slot: [at for at in times if at > last] for slot, times in moments.items() if slot in slots}
     return {slot: times for slot, times in later.items() if times}
 
 
@@ -72,21 +75,28 @@ def search(decisions: Sequence[Mapping[str, Any]], times: Sequence[float], since
     return Search(told, last - since, max(0.0, lost), before, after, is_over(decisions))
 
 
-def slots_at_end(records: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many workers each device had when the records end, by the name of its first slot.
+def slots_at_end(records: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the slots of the layout that was there when the records end; not one whose worker still has to leave it."""
+    slots: set[str] = set()
+    for record in records:
+        if record["what"] == "spawn":
+            slots.add(record["slot"])
+        elif record["what"] == "slot closed":
+            slots.discard(record["slot"])
+        elif record["what"] == "layout":
+            slots = set(record["slots"])
+        elif record["what"] == "wish":
+            break  # stopped by us: what ends from here on is no decision
+    return frozenset(slots)
+
+
+def by_device(slots: Iterable[str]) -> dict[str, int]:
+    """Return how many slots each device has, by the name of its first one.
 
     Slots of a device are ``NAME``, ``NAME 2``, ``NAME 3``.
     """
-    slot_of: dict[int, str] = {}
-    for record in records:
-        if record["what"] == "spawn":
-            slot_of[record["worker"]] = record["slot"]
-        elif record["what"] == "worker ended":
-            slot_of.pop(record["worker"], None)
-        elif record["what"] == "wish":
-            break  # stopped by us: what ends from here on is no decision
     counts: dict[str, int] = {}
-    for name in slot_of.values():
+    for name in slots:
         base, _, number = name.rpartition(" ")
         card = base if base and number.isdigit() and len(number) < 3 else name
         counts[card] = counts.get(card, 0) + 1

@@ -96,12 +96,17 @@ def test_a_search_costs_what_its_frames_took_longer_than_they_had_to() -> None:
 def test_a_search_without_decisions_costs_nothing() -> None:
     found = search.search([], [1.0, 2.0, 3.0, 4.0], since=1.0, after=1.0)
     assert (found.seconds, found.lost, found.decisions) == (0.0, 0.0, ())
-    assert search.since_last({"1": [1.0, 3.0]}, []) == {"1": [1.0, 3.0]}
+    assert search.since_last({"1": [1.0, 3.0]}, [], {"1"}) == {"1": [1.0, 3.0]}
 
 
 def test_what_was_found_is_judged_by_frames_after_the_last_decision() -> None:
     moments = {"1": [1.0, 19.0, 21.0, 22.0], "2": [2.0, 3.0]}
-    assert search.since_last(moments, DECISIONS) == {"1": [21.0, 22.0]}
+    assert search.since_last(moments, DECISIONS, {"1", "2"}) == {"1": [21.0, 22.0]}
+
+
+def test_what_a_worker_finishes_after_it_was_taken_away_does_not_count() -> None:
+    moments = {"A": [19.0, 21.0, 22.0, 23.0], "A 2": [20.2, 20.3]}
+    assert search.since_last(moments, DECISIONS, {"A"}) == {"A": [21.0, 22.0, 23.0]}
 
 
 def test_the_moments_of_a_slot_are_those_of_all_its_workers() -> None:
@@ -116,16 +121,29 @@ def test_the_moments_of_a_slot_are_those_of_all_its_workers() -> None:
     assert runs.moments(records) == {"A": [1.0, 9.0]}
 
 
-def test_the_layout_is_what_was_there_before_we_stopped_the_job() -> None:
-    records = [
-        {"what": "spawn", "worker": 1, "slot": "NVIDIA H200 (3b:00)"},
-        {"what": "spawn", "worker": 2, "slot": "NVIDIA H200 (3b:00) 2"},
-        {"what": "spawn", "worker": 3, "slot": "NVIDIA H200 (3b:00) 3"},
-        {"what": "worker ended", "worker": 3},
-        {"what": "wish", "wish": "stop-now"},
-        {"what": "worker ended", "worker": 1},
-    ]
-    assert search.slots_at_end(records) == {"NVIDIA H200 (3b:00)": 2}
+def spawned(*slots: str) -> list[dict[str, object]]:
+    return [{"what": "spawn", "worker": n, "slot": slot} for n, slot in enumerate(slots)]
+
+
+def test_the_layout_is_what_was_wanted_last() -> None:
+    first, more = ("A", "B"), ("A", "B", "A 2", "B 2")
+    tried = [*spawned(*first), {"what": "layout", "slots": [*more]}, *spawned("A 2", "B 2")]
+    assert search.slots_at_end(spawned(*first)) == {*first}
+    assert search.slots_at_end(tried) == {*more}
+    # Dropped: the workers of those slots finish their frames after that, and one of the others makes room for a check.
+    dropped = [*tried, {"what": "layout", "slots": [*first]}, {"what": "worker ended", "worker": 0}]
+    assert search.slots_at_end(dropped) == {*first}
+    assert search.slots_at_end([*tried, {"what": "slot closed", "slot": "B 2"}]) == {"A", "B", "A 2"}
+
+
+def test_what_ends_because_we_stopped_the_job_is_no_decision() -> None:
+    stopped = [*spawned("A", "B"), {"what": "wish", "wish": "stop-now"}, {"what": "slot closed", "slot": "A"}]
+    assert search.slots_at_end(stopped) == {"A", "B"}
+
+
+def test_slots_are_counted_by_device() -> None:
+    slots = ("NVIDIA H200 (3b:00)", "NVIDIA H200 (3b:00) 2", "NVIDIA H200")
+    assert search.by_device(slots) == {"NVIDIA H200 (3b:00)": 2, "NVIDIA H200": 1}
 
 
 def result(way: str, speed: float, **more: object) -> Measured:
