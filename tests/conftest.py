@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from waiting import until
+from waiting import below, until
 
 from dispatch.model import BlenderProgram, Limits
 
@@ -66,7 +66,7 @@ def nothing_stays_behind(request: pytest.FixtureRequest) -> Iterator[None]:
             process.kill()
     tmp_path = getattr(request.node, "funcargs", {}).get("tmp_path")
     if tmp_path is not None and not request.node.get_closest_marker("leaves_claims"):
-        left.extend(str(p) for p in tmp_path.rglob(".mgd/**/*") if p.is_file())
+        left.extend(str(p) for p in below(tmp_path, "*") if ".mgd" in p.parts and p.is_file())
     assert not left, f"left behind: {left}"
 
 

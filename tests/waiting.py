@@ -24,6 +24,10 @@ def until(condition: Callable[[], object], seconds: float = 60.0, what: str = "w
 
 
 def below(folder: Path, pattern: str) -> list[Path]:
-    """The files and folders below that match. Bears what vanishes meanwhile: Python 3.11's `rglob` raises then."""
+    """The files and folders below that match.
+
+    Bears what Python 3.11's `rglob` raises at: what vanishes meanwhile, and a link to a name that is too long (3.11.2,
+    which Debian 12 has; 3.11.7 does not).
+    """
     found = (Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
     return sorted(path for path in found if path.match(pattern))
