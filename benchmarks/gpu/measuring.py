@@ -16,7 +16,7 @@ from typing import Any
 from . import rate, search
 from .gauge import Busy, Gauge
 from .plan import WHOLE, Cell
-from .runs import EngineRun, Place, PlainRun, moments, phases
+from .runs import EngineRun, Place, PlainRun, checks, moments, phases
 
 PAUSE = 0.25
 
@@ -113,17 +113,18 @@ def _reckon(
     cell: Cell, place: Place, run: PlainRun | EngineRun, seen: dict[str, list[float]], gauge: Gauge
 ) -> Measured:
     empty = Measured(cell.key, cell.scene.name, cell.way.name, len(seen))
-    steady = rate.steady(seen, cell.scene.warm, sources(cell, place))
+    records = run.records() if isinstance(run, EngineRun) else []
+    gaps = checks(records)
+    steady = rate.steady(seen, cell.scene.warm, sources(cell, place), gaps)
     if steady is None:
         return replace(empty, error=run.trouble() or "no picture came in time")
     warm_ups = isinstance(run, PlainRun) and cell.scene.taster
     times = sorted(at for moments in seen.values() for at in moments[warm_ups:])
     found: dict[str, Any] | None = None
-    records = run.records() if isinstance(run, EngineRun) else []
     if cell.way.name == "auto":
         decisions, slots = search.decided(records), search.slots_at_end(records)
         later = search.since_last(seen, decisions, slots)
-        first, steady = steady, rate.steady(later, 1, len(slots)) or steady
+        first, steady = steady, rate.steady(later, 1, len(slots), gaps) or steady
         found = asdict(search.search(decisions, times, first.since, steady.rate))
         found["layout"] = search.by_device(slots)
     start = run.start + run.spare

@@ -36,7 +36,7 @@ class Scene:
     """Of its animation; a cell is stopped long before the last one."""
     steady: float
     """How long a layout is watched once every worker is warm, a given one and the one that Auto found alike; each worker
-    finishes one more frame at least. Many times what a check of persistent data takes a worker, one of which is in it."""
+    finishes one more frame at least."""
     search: float
     """How long Auto goes on at least, which needs time to search."""
     most: float
@@ -68,7 +68,7 @@ SCENES: Mapping[str, Scene] = {
         Scene(
             "sync",
             "24 monkeys of 0.5 million faces with a Wave modifier, 1280 × 720, 32 samples, denoised",
-            *(2000, 45.0, 45.0, 300.0, 1, 9),
+            *(2000, 45.0, 45.0, 420.0, 1, 9),
             ("plain-one", "plain", "2", "auto", "plain-combined", "1", "3", "2x16", "1x32", "4", "2x4", "combined"),
         ),
         Scene(

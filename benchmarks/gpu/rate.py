@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
+from types import MappingProxyType
 
 Moments = Mapping[str, Sequence[float]]
+
+Gaps = Mapping[str, Sequence[tuple[float, float]]]
+"""By source: stretches, each from one of its moments to the next, that are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def is_enough(moments: Moments, warm: int, sources: int, now: float, seconds: fl
     return sum(len(times) > warm for times in moments.values()) >= sources
 
 
-def steady(moments: Moments, warm: int, sources: int) -> Steady | None:
+def steady(moments: Moments, warm: int, sources: int, gaps: Gaps = MappingProxyType({})) -> Steady | None:
     """Return the rate from the moment on at which all sources were warm; None where nothing can be counted.
 
     Each source is counted from its own last picture before that moment to its own last one: with few long frames,
@@ -49,13 +53,15 @@ def steady(moments: Moments, warm: int, sources: int) -> Steady | None:
     if since is None:
         return None
     rate, frames, until = 0.0, 0, since
-    for times in moments.values():
+    for source, times in moments.items():
         first = max((n for n, at in enumerate(times) if at <= since), default=0)
         counted = times[first:]
-        if len(counted) < 2 or counted[-1] <= counted[0]:
+        lengths = [end - start for start, end in gaps.get(source, ()) if counted[0] <= start and end <= counted[-1]]
+        seconds, number = counted[-1] - counted[0] - sum(lengths), len(counted) - 1 - len(lengths)
+        if number < 1 or seconds <= 0:
             continue
-        rate += (len(counted) - 1) / (counted[-1] - counted[0])
-        frames += len(counted) - 1
+        rate += number / seconds
+        frames += number
         until = max(until, counted[-1])
     return Steady(since, until, frames, rate) if frames else None
 

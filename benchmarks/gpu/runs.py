@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -198,19 +199,39 @@ def layout_words(cell: Cell, cards: tuple[Card, ...]) -> list[str]:
     return [*words, "--threads", str(cell.way.threads)]
 
 
-def moments(records: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """Return when pictures were in place, by slot: while a worker follows another one there, nothing is rendered."""
+def pictures(records: list[dict[str, Any]]) -> dict[str, list[tuple[float, int]]]:
+    """Return when pictures were in place, and by which worker, by slot."""
     slot_of: dict[int, str] = {}
-    slot_for: dict[int, str] = {}
-    found: dict[str, list[float]] = {}
+    by: dict[int, int] = {}
+    """Attempt → worker."""
+    found: dict[str, list[tuple[float, int]]] = {}
     for record in records:
         if record["what"] == "spawn":
             slot_of[record["worker"]] = record["slot"]
         elif record["what"] == "rendered":
-            slot_for[record["attempt"]] = slot_of[record["worker"]]
-        elif record["what"] == "committed" and record["attempt"] in slot_for:
-            found.setdefault(slot_for[record["attempt"]], []).append(record["at"])
+            by[record["attempt"]] = record["worker"]
+        elif record["what"] == "committed" and record["attempt"] in by:
+            worker = by[record["attempt"]]
+            found.setdefault(slot_of[worker], []).append((record["at"], worker))
     return found
+
+
+def moments(records: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Return when pictures were in place, by slot: while a worker follows another one there, nothing is rendered."""
+    return {slot: [at for at, _ in seen] for slot, seen in pictures(records).items()}
+
+
+def checks(records: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """Return by slot from which picture to which its workers changed for a check of persistent data.
+
+    Checks take one percent of a job at most, but some seconds of a worker each. A given layout has its first one while
+    it warms up, Auto's after its decision: in half a minute that is several percent of the one and nothing of the other.
+    """
+    checked = {record["worker"] for record in records if record["what"] == "check"}
+    return {
+        slot: [(a, b) for (a, old), (b, new) in pairwise(seen) if new != old and new in checked]
+        for slot, seen in pictures(records).items()
+    }
 
 
 def phases(records: list[dict[str, Any]], since: float, until: float) -> Mapping[str, float]:

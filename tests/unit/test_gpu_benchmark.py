@@ -63,6 +63,17 @@ def test_two_long_frames_each_are_enough_for_a_rate() -> None:
     assert rate.is_enough({"1": [50.0, 97.0], "2": [52.0, 99.0]}, 1, 2, now=99.0, seconds=1.0)
 
 
+def test_stretches_that_are_not_looked_at_are_neither_time_nor_frames() -> None:
+    moments = {"A": [5.0, 6.0, 7.0, 11.0, 12.0, 13.0], "B": [5.5, 6.5, 7.5, 8.5]}
+    found = rate.steady(moments, 1, 2, {"A": [(7.0, 11.0)], "B": [(2.0, 5.5)]})
+    assert found is not None
+    assert found.rate == pytest.approx(2.0)
+    assert found.frames == 4 + 3
+    without = rate.steady(moments, 1, 2)
+    assert without is not None
+    assert without.rate == pytest.approx(5 / 8 + 1)
+
+
 def test_whoever_never_came_is_not_waited_for_in_the_figures() -> None:
     found = rate.steady({"1": [1.0, 2.0, 3.0]}, warm=1, sources=2)
     assert found is not None
@@ -109,16 +120,25 @@ def test_what_a_worker_finishes_after_it_was_taken_away_does_not_count() -> None
     assert search.since_last(moments, DECISIONS, {"A"}) == {"A": [21.0, 22.0, 23.0]}
 
 
+FOLLOWED = [
+    {"what": "spawn", "worker": 1, "slot": "A"},
+    {"what": "rendered", "worker": 1, "attempt": 7},
+    {"what": "spawn", "worker": 2, "slot": "A"},
+    {"what": "committed", "attempt": 7, "at": 1.0},
+    {"what": "rendered", "worker": 2, "attempt": 8},
+    {"what": "committed", "attempt": 8, "at": 9.0},
+    {"what": "rendered", "worker": 2, "attempt": 9},
+    {"what": "committed", "attempt": 9, "at": 9.5},
+]
+
+
 def test_the_moments_of_a_slot_are_those_of_all_its_workers() -> None:
-    records = [
-        {"what": "spawn", "worker": 1, "slot": "A"},
-        {"what": "rendered", "worker": 1, "attempt": 7},
-        {"what": "spawn", "worker": 2, "slot": "A"},
-        {"what": "committed", "attempt": 7, "at": 1.0},
-        {"what": "rendered", "worker": 2, "attempt": 8},
-        {"what": "committed", "attempt": 8, "at": 9.0},
-    ]
-    assert runs.moments(records) == {"A": [1.0, 9.0]}
+    assert runs.moments(FOLLOWED) == {"A": [1.0, 9.0, 9.5]}
+
+
+def test_a_change_of_workers_for_a_check_is_told_from_others() -> None:
+    assert runs.checks(FOLLOWED) == {"A": []}
+    assert runs.checks([*FOLLOWED, {"what": "check", "worker": 2}]) == {"A": [(1.0, 9.0)]}
 
 
 def spawned(*slots: str) -> list[dict[str, object]]:
