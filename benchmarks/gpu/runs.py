@@ -224,8 +224,8 @@ def moments(records: list[dict[str, Any]]) -> dict[str, list[float]]:
 def checks(records: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
     """Return by slot from which picture to which its workers changed for a check of persistent data.
 
-    Checks take one percent of a job at most, but some seconds of a worker each. A given layout has its first one while
-    it warms up, Auto's after its decision: in half a minute that is several percent of the one and nothing of the other.
+    Checks take one percent of a job at most, but some seconds of a worker each, which is several percent of a cell. A
+    given layout has its first one after a few frames, Auto's comparisons put theirs off until after the decision.
     """
     checked = {record["worker"] for record in records if record["what"] == "check"}
     return {
