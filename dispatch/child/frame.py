@@ -68,11 +68,13 @@ def render(
         try:
             result = _call(scene, frame, redirection.settle, literal=literal, alone=ours.alone)
         except RuntimeError as error:
+            _forget()
             raise NotRendered(_with_advice(str(error).strip())) from None
         finally:
             ours.watch = None
         phases = Phases(*watch.phase_times())
     if "FINISHED" not in result:
+        _forget()
         raise NotRendered(f"Blender cancelled frame {frame} without a reason.")
     if words := redirection.changed or ours.colours.refused():
         raise outputs.NamesClash(words)
@@ -92,6 +94,20 @@ def _call(scene: Any, frame: int, settle: Callable[[], None], *, literal: bool, 
     if _takes_frames():
         return bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame, **told)
     return _render_range(scene, frame, told)
+
+
+def _forget() -> None:
+    """Free what persistent data keeps, in all scenes: one may render another.
+
+    A session of Cycles that has failed once fails in every frame after it, and says the same error only once (4.2 to 5.2,
+    ``BlenderSession::update_status_progress``): Blender then saves blank pictures and calls them finished.
+    """
+    import bpy
+
+    for scene in bpy.data.scenes:
+        if scene.render.use_persistent_data:
+            scene.render.use_persistent_data = False  # frees it
+            scene.render.use_persistent_data = True
 
 
 def _with_advice(words: str) -> str:

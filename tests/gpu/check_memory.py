@@ -4,8 +4,9 @@
     python tests/gpu/check_memory.py OUTFOLDER
 
 Run it with a Python that can import bpy, psutil and pynvml. Another program (this one again) takes most of the cards'
-memory, by plain allocations, while jobs of the benchmark's *light* scene run: a worker of it takes 4.5 GB. Prints a
-table and what the jobs said, writes it to OUTFOLDER/table.md, ends with ``N passed, N failed``.
+memory, by plain allocations, while jobs of the benchmark's *light* scene run: a worker of it takes 4.5 GB. A picture
+counts where it looks like the one that was rendered before, with all memory free. Prints a table and what the jobs
+said, writes it to OUTFOLDER/table.md, ends with ``N passed, N failed``.
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ from pathlib import Path
 
 from check_devices import ROOT, Checks, dispatch
 
+sys.path.insert(0, str(ROOT))
+from dispatch.child.check import difference
+
 GB = 1 << 30
 PIECE = 256 << 20
 FRAMES = 24
+FREE = "free"
+"""The job that has all memory."""
 
 
 def take(cards: list[int], leave: int) -> None:
@@ -70,7 +76,7 @@ class Jobs:
         self.checks = Checks(out)
 
     def render(self, name: str, *options: str, frames: int = FRAMES) -> tuple[int, int, str]:
-        """Render; return the exit status, the number of pictures and what was said beside the progress."""
+        """Render; return the exit status, the number of right pictures and what was said beside the progress."""
         where = self.out / name
         words = ("render", str(self.blend), "-o", str(where / "f_####"), "-f", f"1-{frames}", "--devices", "gpu")
         return self._result(name, dispatch(*words, "--jobs-dir", str(self.out / "jobs" / name), *options))
@@ -81,7 +87,15 @@ class Jobs:
     def _result(self, name: str, done: subprocess.CompletedProcess[str]) -> tuple[int, int, str]:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if " frames, " not in line]
         print(f"--- {name}", *lines[-25:], sep="\n", flush=True)
-        return done.returncode, len(list((self.out / name).glob("f_*.png"))), "\n".join(lines)
+        return done.returncode, sum(map(self._is_right, (self.out / name).glob("f_*.png"))), "\n".join(lines)
+
+    def _is_right(self, picture: Path) -> bool:
+        """Whether it is no blank one, as Cycles leaves them where it goes on after an error."""
+        found = difference(picture, self.out / FREE / picture.name)
+        if found and found[1]:
+            return True
+        print(f"{picture} is wrong: {found}", flush=True)
+        return False
 
     def rungs(self, name: str) -> dict[str, int]:
         """Return where tasks were sent that did not fit, as the journal has it."""
@@ -95,7 +109,9 @@ class Jobs:
     def note(self, name: str, what: str, result: tuple[int, int, str], holds: bool, began: float) -> None:
         status, pictures, _ = result
         seconds = time.monotonic() - began
-        self.checks.note(what, holds, f"exit {status}, {pictures} pictures, {seconds:.0f} s, rungs {self.rungs(name)}")
+        self.checks.note(
+            what, holds, f"exit {status}, {pictures} right pictures, {seconds:.0f} s, rungs {self.rungs(name)}"
+        )
 
 
 def main() -> int:
@@ -107,6 +123,10 @@ def main() -> int:
     jobs = Jobs(out, out / "light.blend")
     listed = json.loads(dispatch("devices", "--json").stdout)["devices"]
     everyone = list(range(len([device for device in listed if device["backend"] != "CPU"])))
+
+    began = time.monotonic()
+    result = jobs.render(FREE, "--strategy", "per-device")
+    jobs.note(FREE, "all memory free", result, result[:2] == (0, FRAMES), began)
 
     if len(everyone) > 1:
         began = time.monotonic()
@@ -123,7 +143,8 @@ def main() -> int:
     began = time.monotonic()
     with taken(everyone, 1.0):
         result = jobs.render("none", "--strategy", "per-device", frames=4)
-    jobs.note("none", "no room on any card: given up in words", result, result[0] in (1, 4) and not result[1], began)
+    nothing = not list((out / "none").glob("f_*.png"))
+    jobs.note("none", "no room on any card: given up in words", result, result[0] in (1, 4) and nothing, began)
     result = jobs.resume("none")
     jobs.note("none", "… and complete when it is resumed with room", result, result[:2] == (0, 4), began)
 
@@ -140,4 +161,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "--take":
         take([int(card) for card in sys.argv[2].split(",")], int(sys.argv[3]))
     else:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()
+        os._exit(status)  # bpy does not survive every end of Python

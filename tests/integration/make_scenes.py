@@ -137,6 +137,13 @@ def slow(scene: Any) -> None:
 
 
 @scene_file
+def tiled(scene: Any) -> None:
+    """Cycles keeps the tiles of each frame in its temporary folder until the frame is done."""
+    scene.render.resolution_x, scene.render.resolution_y = 512, 288
+    scene.cycles.use_auto_tile, scene.cycles.tile_size = True, 128
+
+
+@scene_file
 def two(scene: Any) -> None:
     other = bpy.data.scenes.new("Other")
     other.render.engine = "CYCLES"
@@ -368,7 +375,7 @@ def main() -> None:
     scene.render.image_settings.file_format = "FFMPEG"
     save("movie")
     names = formats()
-    for name in ("moving", "views", "side_files", "reads_range", "simple", "strips"):
+    for name in ("moving", "views", "side_files", "reads_range", "simple", "strips", "tiled"):
         render_plainly(FOLDER / f"{name}.blend", f"//plain_{name}/x_####")
         if (FOLDER / "plain").exists():
             (FOLDER / "plain").rename(FOLDER / f"sides_{name}")

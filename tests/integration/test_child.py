@@ -462,6 +462,26 @@ def test_a_place_that_cannot_be_written_is_said(child: SpokenChild, scenes: Path
     assert child.render(2, 2) == Committed(2)
 
 
+def test_an_error_of_cycles_is_said_for_every_frame_and_leaves_nothing_behind(
+    child: SpokenChild, scenes: Path, tmp_path: Path
+) -> None:
+    """Blender itself says it once: with persistent data it then saves blank pictures as long as it runs."""
+    child.configure(scenes / "tiled.blend", str(tmp_path / "out" / "x_####"))
+    assert child.render(1, 1) == Committed(1)
+    (temporary,) = tmp_path.glob("blender_*")
+    shutil.rmtree(temporary)
+    temporary.touch()
+    for attempt in (2, 3):
+        failed = child.render(attempt, 2)
+        assert isinstance(failed, Failed)
+        assert (failed.fault, failed.words) == (Fault.CANNOT_WRITE, "Error writing tile to file")
+    temporary.unlink()
+    temporary.mkdir()
+    assert child.render(4, 2) == Committed(4)
+    for name in ("x_0001.png", "x_0002.png"):
+        assert pixels(tmp_path / "out" / name) == pixels(scenes / "plain_tiled" / name), name
+
+
 @pytest.mark.parametrize(
     ("backend", "identifier"), [(Backend.CUDA, "CUDA_card_0000:3b:00"), (Backend.CPU, "no such processor")]
 )
