@@ -24,7 +24,7 @@ from .prospect import Cores, Prospect, worth_it
 from .roster import SlotRecord, Worker, WorkerState
 from .squeeze import BACK, Squeeze
 from .timing import WARM_UP
-from .trial import EACH
+from .trial import least
 from .tries import Tries
 
 if TYPE_CHECKING:
@@ -34,13 +34,15 @@ LEFT = "left"
 """Why nothing is tried: too few frames are left."""
 
 FIRST = 60.0
-"""Seconds for which everything else waits until something was decided: more workers early gain most."""
+"""Seconds for which everything else waits until the next decision, where there is likely more to gain: early is best."""
 
 
 class Auto:
     def __init__(self, machine: Machine, given: Given) -> None:
         self.words = ""
-        """What was decided last."""
+        """What was decided last, in a sentence …"""
+        self._decided = ""
+        """… and in a word."""
         self._machine = machine
         self._given = given
         self._kinds = kinds(given.devices)
@@ -60,8 +62,9 @@ class Auto:
             kind.doubtful = kind.level > 1 and not kind.on_cpu
 
     def is_measuring(self, at: float) -> bool:
-        """Whether a worker that does something else would disturb: a comparison runs, or the first one is still to come."""
-        return self._tries.running or (not self.words and at - self._began < FIRST)
+        """Whether a worker that does something else would disturb: a comparison runs, or is likely to come soon."""
+        since = {"": self._began, "keep": self._tries.kept_at}.get(self._decided)
+        return self._tries.running or (since is not None and at - since < FIRST)
 
     # --- what the machine tells -----------------------------------------------------------------------------------
 
@@ -88,7 +91,7 @@ class Auto:
 
     def decide(self, decision: str, words: str, **figures: object) -> None:
         """Put a decision into the journal and say it."""
-        self.words = words
+        self.words, self._decided = words, decision
         rounded = {name: round(f, 4) if isinstance(f, float) else f for name, f in figures.items()}
         self._machine.record("auto", decision=decision, words=words, **rounded)
         self._machine.tell("note", words)
@@ -216,7 +219,7 @@ class Auto:
             left=self._left(),
             load=load,
             interval=interval,
-            each=EACH,
+            each=least(len(here)),
             share=part * kind.rate / total,
         )
 

@@ -43,7 +43,13 @@ SURE = 4.0
 """A plain gain is so many times its error: then each of the two pairs is three quarters of it at least."""
 
 EACH = 4
-"""Frames that each worker finishes in a block, at least: workers that share a card take turns in changing order."""
+"""Frames that each worker finishes in a block, at least: workers that share a card take turns in changing order …"""
+
+FEW = 2
+"""… or fewer, where there are more cards: a block of long frames takes half a minute …"""
+
+ENOUGH = 8
+"""… but so many on all cards together, for each worker that one of them has."""
 
 MOST_EACH = 32
 """The same, at most."""
@@ -155,16 +161,18 @@ class Trial:
         tried: Hashable,
         *,
         each: int = EACH,
+        devices: int = 1,
     ) -> None:
         """``groups``: worker → its group (workers that are alike), all that take part, ``extra`` ones included.
 
         ``tried``: the group that the extra workers belong to. ``each``: frames that each worker there finishes in a
-        block, once a few short ones were not clear.
+        block, once a few short ones were not clear. ``devices``: those that have an extra worker.
         """
         self._groups = groups
         self.extra = extra
         self._tried = tried
-        self._each = max(EACH, min(MOST_EACH, each))
+        self._least = least(devices)
+        self._each = max(self._least, min(MOST_EACH, each))
         self._short = True
         self._others = frozenset(groups.values()) - {tried}
         self._blocks = 0
@@ -200,7 +208,7 @@ class Trial:
             self._next()
 
     def _active(self) -> dict[int, int]:
-        each = EACH if self._short else self._each
+        each = self._least if self._short else self._each
         active = [worker for worker in self._groups if self.with_extra or worker not in self.extra]
         return {worker: each if self._groups[worker] == self._tried else OTHERS for worker in active}
 
@@ -253,7 +261,7 @@ class Trial:
         """Go on with longer blocks where the short ones do not agree on something clear."""
         if self._short and len(self._pairs) == LEAST_PAIRS and self.answer() is None:
             self._short = False
-            if self._each >= LONGER * EACH:
+            if self._each >= LONGER * self._least:
                 self._pairs = []
 
     def _without(self) -> float:
@@ -269,6 +277,11 @@ class Trial:
             if loss < -2.0 * its_error:
                 return middle + weight * loss, hypot(error, weight * its_error)
         return middle, error
+
+
+def least(devices: int) -> int:
+    """Return how many frames each worker finishes in a block at least, with so many devices that are alike."""
+    return max(FEW, min(EACH, -(-ENOUGH // devices)))
 
 
 def _middle(pairs: Sequence[Pair]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from .berths import Berths, ready
 from .kinds import Kind
 from .model import Device
 from .roster import SlotRecord, WorkerState
-from .trial import EACH, MOST_EACH, MOST_PAIRS, Answer, Compared, Trial
+from .trial import MOST_EACH, MOST_PAIRS, Answer, Compared, Trial, least
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -88,6 +88,8 @@ class Tries:
         self._warm = warm
         self._decide = decide
         self._run: Try | None = None
+        self.kept_at = 0.0
+        """When workers were found to pay last."""
 
     @property
     def running(self) -> bool:
@@ -114,7 +116,7 @@ class Tries:
         """
         devices = frozenset(device.id for record in records for device in record.slot.devices)
         interval = cost * (kind.level + 1)
-        each = max(EACH, min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
+        each = max(least(len(devices)), min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
         reckoned = load + 2 * MOST_PAIRS * each * interval
         crew = [record for d in kind.devices if d.id in devices for record in self._berths.of(d)]
         self._run = Try(kind, kind.level + 1, records, crew, devices, at, reckoned, cost, each, doubt)
@@ -164,7 +166,7 @@ class Tries:
                     return
                 groups |= {r.worker.id: (kind.noun, device.id in run.devices) for r in records if r.worker}
         extra = frozenset(record.worker.id for record in run.records if record.worker)
-        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each)
+        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each, devices=len(run.devices))
         run.trial.settled()
 
     def _go_on(self, at: float, run: Try, trial: Trial) -> None:
@@ -183,7 +185,7 @@ class Tries:
         assert found is not None
         self._end(run, found, kept=True)
         kind, there = run.kind, self._there(run.kind)
-        kind.level = run.level
+        kind.level, self.kept_at = run.level, at
         words = auto_words.keep(run.level, kind.noun, auto_words.part(len(run.records), len(there)), found)
         self._decide("keep", words, level=run.level, **_figures(at, run))
         self._squeeze.may_join(at, (d for d in there if len(self._berths.of(d)) < kind.level), "memory")

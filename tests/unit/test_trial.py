@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dispatch.trial import EACH, MOST_PAIRS, PROMISING, Answer, Trial
+from dispatch.trial import EACH, MOST_PAIRS, PROMISING, Answer, Trial, least
 
 
 def play(
@@ -29,7 +29,7 @@ def play(
     rng = random.Random(seed)
     tried = list(range(base + extra))
     groups = dict.fromkeys(tried, "tried") | dict.fromkeys(range(100, 100 + others), "others")
-    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each)
+    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each, devices=extra)
     trial.settled()
     ends = {worker: rng.random() for worker in groups}
     frame = 0
@@ -90,23 +90,32 @@ def test_frames_that_become_slowly_dearer_or_cheaper_are_no_gain(drift):
 
 @pytest.mark.parametrize("cut", range(10, 200, 10))
 @pytest.mark.parametrize("factor", [0.25, 4.0])
-def test_a_cut_is_neither_a_gain_nor_hides_one(cut, factor):
-    def cost(frame):
-        return 1.0 if frame < cut else factor
+@pytest.mark.parametrize("cards", [2, 4])
+def test_a_cut_is_neither_a_gain_nor_hides_one(cut, factor, cards):
+    def cost(count, frame):
+        return count / cards * (1.0 if frame < cut else factor)
 
-    assert play(lambda count, frame: shared(count, frame) * cost(frame), noise=0.05).answer() is Answer.DROP
-    assert play(lambda count, frame: cost(frame), noise=0.05).answer() is Answer.KEEP
+    found = play(cost, base=cards, extra=cards, noise=0.05)
+    assert found.answer() is Answer.DROP
+    found = play(lambda count, frame: cost(cards, frame), base=cards, extra=cards, noise=0.05)
+    assert found.answer() is Answer.KEEP
 
 
-def test_noise_is_seldom_a_gain():
-    kept = [play(shared, noise=0.4, seed=seed).answer() is Answer.KEEP for seed in range(100)]
-    assert sum(kept) <= 5
+@pytest.mark.parametrize("cards", [2, 4, 8])
+def test_noise_is_seldom_a_gain(cards):
+    found = [play(shared, base=cards, extra=cards, noise=0.4, seed=seed) for seed in range(100)]
+    assert sum(trial.answer() is Answer.KEEP for trial in found) <= 5
 
 
 @pytest.mark.parametrize("noise", [0.4, 0.8])
-def test_noise_is_never_a_plain_gain(noise):
-    found = [play(shared, noise=noise, seed=seed).compared() for seed in range(100)]
+@pytest.mark.parametrize("cards", [2, 4, 8])
+def test_noise_is_never_a_plain_gain(noise, cards):
+    found = [play(shared, base=cards, extra=cards, noise=noise, seed=seed).compared() for seed in range(100)]
     assert all(compared is not None and compared.pairs > 2 for compared in found)
+
+
+def test_blocks_are_shorter_with_more_devices():
+    assert [least(devices) for devices in (1, 2, 3, 4, 24)] == [4, 4, 3, 2, 2]
 
 
 def test_longer_blocks_find_small_gains():
