@@ -12,7 +12,7 @@ from typing import Any
 
 from .rate import Moments, between
 
-OPEN = frozenset({"try", "doubt"})
+OPEN = frozenset({"try", "doubt", "keep"})
 """Decisions after which another one is to come."""
 
 
@@ -30,7 +30,7 @@ class Search:
     after: float
     """With what was found."""
     over: bool
-    """False: the cell ended while a try was going on."""
+    """False: the cell ended while another decision was to come."""
 
 
 def decided(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

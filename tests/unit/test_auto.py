@@ -63,12 +63,15 @@ def test_a_second_worker_a_card_is_tried_compared_and_kept_and_a_third_is_not():
     assert {words["words"] for _, words in decisions(world)} <= set(said(world))
 
 
-def test_persistent_data_is_checked_but_not_before_the_first_decision():
-    """A check takes a worker away, and Auto waits for it: two workers a card would come later."""
+def test_persistent_data_is_checked_but_not_while_more_workers_may_be_tried():
+    """A check takes a worker away, and Auto waits for it: two workers a card would come later, and three too."""
     world = play_auto(LIGHT, tasks=4000, cores=64, belief=Belief(share=0.1, seed=3))
-    order = [c.what for c in world.log if isinstance(c, Record) and c.what in ("auto", "check")]
-    assert order[0] == "auto"
+    records = [c for c in world.log if isinstance(c, Record) and c.what in ("auto", "check")]
+    order = [c.facts.get("decision", c.what) for c in records]
+    assert order[0] == "try"
     assert "check" in order
+    # Nor between workers that were kept and the try of further ones.
+    assert order[: order.index("check")] == ["try", "keep", "try", "drop"]
 
 
 def test_a_job_in_which_nothing_is_decided_is_checked_too():

@@ -90,7 +90,8 @@ def test_a_whole_job_is_measured_where_it_was_rendered_and_reckoned_where_not() 
 
 DECISIONS = [
     {"what": "auto", "at": 10.0, "decision": "try", "words": "a second worker per GPU may gain 1.9×"},
-    {"what": "auto", "at": 20.0, "decision": "keep", "words": "two workers per GPU: 20 instead of 10 frames/s"},
+    {"what": "auto", "at": 18.0, "decision": "keep", "words": "two workers per GPU: 20 instead of 10 frames/s"},
+    {"what": "auto", "at": 20.0, "decision": "hold", "words": "a third would gain at most 1 %"},
 ]
 
 
@@ -101,7 +102,7 @@ def test_a_search_costs_what_its_frames_took_longer_than_they_had_to() -> None:
     assert found.seconds == 20.0
     assert found.lost == pytest.approx(20 - 200 / 20, rel=0.02)
     assert found.over
-    assert not search.is_over(DECISIONS[:1])
+    assert not any(search.is_over(DECISIONS[:count]) for count in (0, 1, 2))
 
 
 def test_a_search_without_decisions_costs_nothing() -> None:
