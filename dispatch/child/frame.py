@@ -100,7 +100,7 @@ def _forget() -> None:
     """Free what persistent data keeps, in all scenes: one may render another.
 
     A session of Cycles that has failed once fails in every frame after it, and says the same error only once (4.2 to 5.2,
-    ``BlenderSession::update_status_progress``): Blender then saves blank pictures and calls them finished.
+    ``BlenderSession::check_and_report_session_error``): Blender then saves blank pictures and calls them finished.
     """
     import bpy
 
