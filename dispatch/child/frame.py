@@ -68,14 +68,14 @@ def render(
         try:
             result = _call(scene, frame, redirection.settle, literal=literal, alone=ours.alone)
         except RuntimeError as error:
-            _forget()
-            raise NotRendered(_with_advice(str(error).strip())) from None
+            raise _failure(_with_advice(str(error).strip())) from None
         finally:
             ours.watch = None
         phases = Phases(*watch.phase_times())
     if "FINISHED" not in result:
-        _forget()
-        raise NotRendered(f"Blender cancelled frame {frame} without a reason.")
+        raise _failure(f"Blender cancelled frame {frame} without a reason.")
+    if ours.blank(watch):
+        raise _failure(f"Cycles has rendered no sample: {watch.said}")
     if words := redirection.changed or ours.colours.refused():
         raise outputs.NamesClash(words)
     sides, mains = redirection.pairs()
@@ -94,6 +94,12 @@ def _call(scene: Any, frame: int, settle: Callable[[], None], *, literal: bool, 
     if _takes_frames():
         return bpy.ops.render.render(animation=True, frame_start=frame, frame_end=frame, **told)
     return _render_range(scene, frame, told)
+
+
+def _failure(words: str) -> NotRendered:
+    """Return what to raise; the next frame begins afresh."""
+    _forget()
+    return NotRendered(words)
 
 
 def _forget() -> None:

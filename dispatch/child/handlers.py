@@ -26,6 +26,8 @@ _COMPOSITING = ("composite_pre", "composite_post")
 
 _SAMPLE = re.compile(r"\bSample (\d+)/(\d+)")
 _SAVING = re.compile(r"\(Saving: (?:(\d+):)?(\d+):(\d+(?:\.\d+)?)\)")
+_BEGINS = "Waiting for render to start"
+"""What Cycles says, 4.2 to 5.2, before anything else of a frame."""
 _PAUSE = 0.25
 """Seconds between two words about progress."""
 
@@ -72,6 +74,10 @@ class Watch:
     done: float = 0.0
     saving: float = 0.0
     told: float = 0.0
+    cycles: bool = False
+    """Cycles has begun with the frame."""
+    said: str = ""
+    """Last words of the engine that are no figures."""
 
     def hear_stats(self, words: str) -> None:
         """Take one line of the engine's statistics."""
@@ -84,6 +90,9 @@ class Watch:
                 self.tell(int(found[1]), int(found[2]))
         elif found := _SAVING.search(words):
             self.saving = int(found[1] or 0) * 3600 + int(found[2]) * 60 + float(found[3])
+        else:
+            self.said = words.rpartition("| ")[2]
+            self.cycles = self.cycles or self.said == _BEGINS
 
     def phase_times(self) -> tuple[float, float, float, float]:
         """Return seconds of evaluate, sync, render and write; call when the render call has returned.
@@ -106,8 +115,15 @@ class Ours:
         self.watch: Watch | None = None
         self.alone = False
         """Nothing in the file can tell whose context a frame is rendered in: the answer of `stand_in.fits`."""
+        self._samples = False
+        """Cycles has told of samples in some frame."""
         self.colours = Colours()
         self._on_load = on_load
+
+    def blank(self, watch: Watch) -> bool:
+        """Whether Cycles has left out a frame that Blender calls finished, as it does after an error it has told before."""
+        self._samples = self._samples or watch.sample > 0.0
+        return watch.cycles and self._samples and not watch.sample
 
     def install(self) -> None:
         """Append our handlers behind all others."""

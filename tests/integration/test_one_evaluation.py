@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from integration.in_blender import hold
 
 PROGRAM = """
 import importlib, os, sys
@@ -88,31 +87,8 @@ def run(folder, dispatch):
     assert fits()
     r.engine = "BLENDER_WORKBENCH"
     assert not fits()
-
-try:
-    sys.path.insert(0, sys.argv[-2])
-    run(Path(sys.argv[-1]), "dispatch")
-    os.write(1, b"HELD\\n")
-    os._exit(0)
-except BaseException:
-    import traceback
-    traceback.print_exc()
-    os._exit(1)
 """
 
 
 def test_a_frame_is_evaluated_once(tmp_path: Path) -> None:
-    script = tmp_path / "program.py"
-    script.write_text(PROGRAM, encoding="utf-8")
-    place = tmp_path / "out"
-    place.mkdir()
-    blender = os.environ.get("MGD_TEST_BLENDER", "")
-    command = [blender, "-b", "--factory-startup", "--python"] if blender else [sys.executable, "-P"]
-    root = str(Path(__file__).resolve().parents[2])
-    done = subprocess.run(
-        [*command, str(script), *(["--"] if blender else []), root, str(place)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert "HELD" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
+    hold(PROGRAM, tmp_path)
