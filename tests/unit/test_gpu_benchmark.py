@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +143,36 @@ def test_the_moments_of_a_slot_are_those_of_all_its_workers() -> None:
 def test_a_change_of_workers_for_a_check_is_told_from_others() -> None:
     assert runs.checks(FOLLOWED) == {"A": []}
     assert runs.checks([*FOLLOWED, {"what": "check", "worker": 2}]) == {"A": [(1.0, 9.0)]}
+
+
+class Played(runs.EngineRun):
+    """A run that is over, of which there is a journal."""
+
+    def __init__(self, journal: Path) -> None:
+        self.start, self._follow = 0.0, runs.Follow(journal)
+
+
+@pytest.mark.parametrize(
+    ("way", "checked", "per_second"), [("1", True, 1.0), ("1", False, 11 / 20), ("auto", True, 1.0)]
+)
+def test_a_check_is_neither_time_nor_frames_of_a_cell(
+    way: str, checked: bool, per_second: float, tmp_path: Path
+) -> None:
+    """A picture a second by two workers after each other, and ten seconds in between."""
+    done = [(1, float(n)) for n in range(8)] + [(2, float(n)) for n in range(17, 24)]
+    records: list[dict[str, object]] = [{"what": "spawn", "worker": n, "slot": "A", "at": 0.0} for n in (1, 2)]
+    records += [{"what": "check", "worker": 2, "at": 15.0}] if checked else []
+    for attempt, (worker, at) in enumerate(done):
+        picture = {"what": "rendered", "worker": worker, "attempt": attempt, "at": at, "phases": {}}
+        records += [picture, {"what": "committed", "attempt": attempt, "at": at}]
+    records += [{"what": "auto", "decision": "hold", "words": "", "at": 1.5}] if way == "auto" else []
+    lines = [json.dumps({**r, "at": datetime.fromtimestamp(float(str(r["at"])), UTC).isoformat()}) for r in records]
+    (tmp_path / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    run = Played(tmp_path / "journal.jsonl")
+    cell = plan.Cell(replace(plan.SCENES["light"], warm=1), plan.way(way), 1)
+    place = runs.Place(tmp_path, tmp_path, (runs.Card("a", "A", "OPTIX", "", ""),))
+    found = measuring._reckon(cell, place, run, run.moments(), Gauge([]))
+    assert found.rate == pytest.approx(per_second, rel=0.2)
 
 
 def spawned(*slots: str) -> list[dict[str, object]]:
