@@ -122,7 +122,6 @@ class Ours:
 
     def blank(self, watch: Watch) -> bool:
         """Whether Cycles has left out a frame that Blender calls finished, as it does after an error it has told before."""
-        self._samples = self._samples or watch.sample > 0.0
         return watch.cycles and self._samples and not watch.sample
 
     def install(self) -> None:
@@ -132,6 +131,7 @@ class Ours:
         def stats(words: str, *_: Any) -> None:
             if self.watch:
                 self.watch.hear_stats(words)
+                self._samples = self._samples or self.watch.sample > 0.0
 
         def changed(*_: Any) -> None:
             if self.watch:
