@@ -139,6 +139,22 @@ def missing_files(folder: Path) -> Seen:
     return Seen(output, FRAMES, status=done.returncode, jobs=jobs, said=said)
 
 
+scene(
+    "Cycles cannot write its tiles in one frame",
+    "r = scene.render\nr.resolution_x, r.resolution_y = 512, 288\n"
+    "scene.cycles.use_auto_tile, scene.cycles.tile_size = True, 128\n"
+    + handler(
+        "import shutil\nplace = bpy.app.tempdir.rstrip(os.sep)\n"
+        "if os.path.isfile(place):\n    os.unlink(place)\n    os.mkdir(place)\n"
+        "elif frame == 3 and not os.path.exists(place + '.was'):\n    open(place + '.was', 'w').close()\n"
+        "    shutil.rmtree(place)\n    open(place, 'w').close()",
+        "render_pre",
+    ),
+    "the frame is tried again, and Cycles begins afresh: by itself it says an error once, and leaves every later frame blank",
+    r"^Frame 3 failed on CPU \(cannot write: Error writing tile to file\); it is tried again",
+    how="the folder for temporary files goes away and comes back; a real scene, real Blender children",
+)
+
 # --- scripts that end Blender, or change what is written ---------------------------------------------------------------
 
 
