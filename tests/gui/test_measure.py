@@ -54,6 +54,7 @@ def test_the_report_of_a_job_is_a_click_away(start: Start, simulated: Callable[.
     blender.wait_for_state("ended")
     blender.settle()
     blender.click("open_report")
-    until((home / "opened").exists, 60, "the browser")
-    (page,) = (home / "opened").read_text(encoding="utf-8").split()
+    opened = home / "opened"
+    until(lambda: opened.exists() and opened.read_text(encoding="utf-8").endswith("\n"), 60, "the browser")
+    (page,) = opened.read_text(encoding="utf-8").split()
     assert "6 of 6 frames complete" in Path(page).read_text(encoding="utf-8")
