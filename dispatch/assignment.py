@@ -71,9 +71,11 @@ class Assignment:
         if machine.gather or not machine.ledger.counts[TaskState.WAITING]:
             return
         at_work = [w for w in machine.workers.values() if w.state in AT_WORK]
+        free = {w.id for w in at_work if w.state is WorkerState.READY and not w.check and _has_room(w)}
+        if not free:  # as after most events
+            return
         crew = [w for w in at_work if not w.slot.resting and machine.ladder.places(w.slot)] or at_work
-        ready = [w for w in crew if w.state is WorkerState.READY and not w.check]
-        able = [w for w in ready if _has_room(w) and machine.kernels.lets(at, w.id, w.slot.slot)]
+        able = [w for w in crew if w.id in free and machine.kernels.lets(at, w.id, w.slot.slot)]
         able = [w for w in able if machine.ladder.places(w.slot)]
         if not able:
             return

@@ -78,7 +78,7 @@ class Ladder:
 
     def _rests(self, devices: tuple[Device, ...]) -> bool:
         """Whether frames do not fit there at present, and cards with more room are at work for them."""
-        here = gpus(devices)
+        here = gpus(devices) if self._small.known else []  # asked of every slot at every event
         if len(here) != 1 or not self._small.rests(here[0], self._settled()):
             return False
         if self._machine.ledger.settled():

@@ -40,6 +40,11 @@ class SmallCards:
         self._misfits: set[str] = set()
         """Cards on which a task did not fit in an ordinary slot since one did."""
 
+    @property
+    def known(self) -> bool:
+        """Whether a frame ever was too big for a card that it had to itself."""
+        return bool(self._kinds)
+
     def misfit(self, card: Device) -> bool:
         """Whether the last task was too big for it: another card like it is the better place."""
         return card.card in self._misfits

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from .model import Phases
 
@@ -18,6 +19,8 @@ WARM_UP = 2
 
 RECENT = 64
 """Frames of a device, and of a worker, that make the means."""
+
+_seconds = attrgetter("evaluate", "sync", "render", "write", "carry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Means:
 class Timing:
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
-        self._by: dict[int | str, deque[tuple[Phases, int]]] = {}
+        self._by: dict[int | str, deque[tuple[float, ...]]] = {}
+        """The phases' seconds and the bytes of each frame."""
 
     def rendered(self, worker: int, devices: Iterable[str], phases: Phases, size: int) -> None:
         """Note one frame. ``devices``: ids of those that rendered it together; ``size``: bytes of its pictures."""
@@ -41,7 +45,7 @@ class Timing:
             return
         keys: tuple[int | str, ...] = (worker, *devices)
         for key in keys:
-            self._by.setdefault(key, deque(maxlen=RECENT)).append((phases, size))
+            self._by.setdefault(key, deque(maxlen=RECENT)).append((*_seconds(phases), size))
 
     def forget(self, worker: int) -> None:
         """The worker is gone."""
@@ -60,10 +64,5 @@ class Timing:
         kept = self._by.get(key)
         if not kept:
             return None
-        count = len(kept)
-
-        def mean(name: str) -> float:
-            return sum(float(getattr(phases, name)) for phases, _ in kept) / count
-
-        phases = Phases(*(mean(name) for name in ("evaluate", "sync", "render", "write", "carry")))
-        return Means(count, phases, sum(size for _, size in kept) / count)
+        *seconds, size = (sum(column) / len(kept) for column in zip(*kept, strict=True))
+        return Means(len(kept), Phases(*seconds), size)

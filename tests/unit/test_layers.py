@@ -135,6 +135,7 @@ PURE_LIBRARY = frozenset(
         "json",
         "math",
         "ntpath",
+        "operator",
         "posixpath",
         "re",
         "shlex",
