@@ -41,11 +41,11 @@ class Disorder(World):
 
     def feed(self, event):
         commands = super().feed(event)
-        for task in self.settled:
-            assert self.machine.ledger.state(task) is TaskState.DONE
+        done = {task for task, state in enumerate(self.machine.ledger._states) if state == TaskState.DONE}
+        assert self.settled <= done, "a task was done and is it no longer"
         handed = {c.task for c in commands if isinstance(c, Hand)}
         assert not handed & self.settled, "a task that is done was handed out again"
-        self.settled = {t for t in range(self.machine.ledger.count) if self.machine.ledger.state(t) is TaskState.DONE}
+        self.settled = done
         return commands
 
     def say(self, worker, report):

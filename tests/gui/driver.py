@@ -193,12 +193,19 @@ def buttons(parts: tuple[float, ...] = (0.5,)) -> Generator[float, None, list[st
 
 
 def find(what: str, parts: tuple[float, ...] = (0.5,)) -> Generator[float, None, tuple[int, int] | None]:
-    """Return a place on the first button whose command or property holds these words."""
+    """Return a place on the first button whose command or property holds these words.
+
+    On a busy machine Blender hears of the pointer late, and what is felt is what the place before was: it is felt twice.
+    """
     for felt in feel(parts):
         if not isinstance(felt, tuple):
             yield felt
         elif what in felt[0]:
-            return felt[1], felt[2] - 5  # the line before was above it
+            x, y = felt[1], felt[2] - 5  # the line before was above it
+            pointer(x, y)
+            yield 0.3
+            if what in under_pointer():
+                return x, y
     return None
 
 
