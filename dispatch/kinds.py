@@ -79,7 +79,7 @@ class Kind:
 
     def steady(self, workers: int) -> bool:
         """Whether enough was counted with so many workers."""
-        return self.looks > LOOKS and self._count > 2 * workers
+        return self.looks > LOOKS and self._count > 2 * workers and self.rate > 0.0
 
     @property
     def rate(self) -> float:
