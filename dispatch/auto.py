@@ -74,11 +74,12 @@ class Auto:
             case events.Started():
                 self._began = event.at
                 if not self._combined():
-                    self._copies.begin()
+                    self._copies.begin(event.at)
             case events.Gauged() if self._machine.started and not self._machine.stopping and not self._combined():
                 self._gauged(event.at, event.sample)
             case events.TimePassed() | events.WorkerEnded():
                 self._tries.look(event.at)
+                self._copies.wait(event.at)
 
     def rendered(self, at: float, worker: Worker) -> None:
         """A worker has finished a frame."""

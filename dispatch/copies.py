@@ -26,6 +26,9 @@ GROWS = 8
 CAREFUL = 4 << 30
 """Bytes that all copies may need by this reckoning before anything is asked."""
 
+PATIENCE = 60.0
+"""Seconds without a word about the machine's memory after which nobody waits for it: a driver in trouble says nothing."""
+
 
 class Copies:
     def __init__(self, machine: Machine, given: Given, berths: Berths, capacity: Capacity, decide: Decide) -> None:
@@ -35,6 +38,7 @@ class Copies:
         self._capacity = capacity
         self._decide = decide
         self._held: list[SlotRecord] = []
+        self._began = 0.0
         self._said = False
         self.kept_out: tuple[Device, ...] = ()
         """Devices without a worker, because its copy does not fit."""
@@ -43,11 +47,11 @@ class Copies:
     def waiting(self) -> bool:
         return bool(self._held)
 
-    def begin(self) -> None:
+    def begin(self, at: float) -> None:
         """Hold all workers back but one where they may not fit; the first sample of the machine's memory decides."""
         records = self._machine.open_slots()
         if len(records) * GROWS * self._given.blend_size > CAREFUL:
-            self._held = records[1:]
+            self._held, self._began = records[1:], at
             for record in self._held:
                 record.not_before = float("inf")
 
@@ -67,6 +71,12 @@ class Copies:
             self._decide("one first", words, workers=count, blend=self._given.blend_size, free=free)
         elif first.worker and frames.get(first.worker.id) and self._capacity.ram:
             self._fit(at, sample, count, free)
+
+    def wait(self, at: float) -> None:
+        """Let everybody go on where the readings have stopped."""
+        told = any(self._machine.readings.since(at - PATIENCE))
+        if self._held and not told and at - self._began > PATIENCE:
+            self._release(self._held)
 
     def _small(self, count: int, sample: Sample) -> bool:
         """Whether so many copies fit for certain."""

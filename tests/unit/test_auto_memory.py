@@ -10,7 +10,7 @@ from simulated_auto import FOUR, LIGHT, decisions, names, said
 from simulated_machine import GB, Card, SimulatedMachine
 
 from dispatch.model import Fault, Outcome
-from dispatch.protocol import Failed
+from dispatch.protocol import Begun, Failed
 
 BIG = 400 << 20
 """Bytes of a scene's file of which nobody knows what it becomes in memory."""
@@ -113,6 +113,21 @@ def test_a_big_scene_begins_with_one_worker_and_goes_on_with_all_that_fit():
     world = SimulatedMachine(LIGHT, FOUR, tasks=300, cores=64, ram=16 * GB, auto=True, blend_size=BIG).run()
     assert names(world)[:2] == ["one first", "all"]
     assert len(world.by_slot) == 4
+
+
+def test_where_nobody_tells_of_memory_all_begin_after_a_minute():
+    world = SimulatedMachine(LIGHT, FOUR, tasks=300, cores=64, auto=True, blend_size=BIG, tells=False).run()
+    assert len(world.by_slot) == 4
+
+
+def test_the_first_worker_that_ends_for_want_of_ram_keeps_nobody_back_where_nobody_tells_of_memory():
+    class Dies(SimulatedMachine):
+        def _say(self, child, report):
+            failed = isinstance(report, Begun) and self.now < 30.0
+            return super()._say(child, Failed(report.attempt, Fault.OUT_OF_RAM, "it failed") if failed else report)
+
+    world = Dies(LIGHT, FOUR, tasks=100, cores=64, auto=True, blend_size=BIG, tells=False).run()
+    assert world.machine.outcome is Outcome.COMPLETE
 
 
 def test_copies_that_do_not_fit_are_left_out():
