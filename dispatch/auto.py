@@ -79,7 +79,7 @@ class Auto:
                 self._gauged(event.at, event.sample)
             case events.TimePassed() | events.WorkerEnded():
                 self._tries.look(event.at)
-                self._copies.wait(event.at)
+                self._copies.lose_patience(event.at)
 
     def rendered(self, at: float, worker: Worker) -> None:
         """A worker has finished a frame."""

@@ -96,6 +96,10 @@ def one_first(count: int, bytes: int) -> str:
     )
 
 
+def nobody_tells() -> str:
+    return "All workers begin: for a minute nothing has told how much RAM is free, so not all of them may fit."
+
+
 def all_fit(count: int, need: int) -> str:
     return f"All {count} workers: each needs about {size(need)} of RAM."
 

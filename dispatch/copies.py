@@ -72,10 +72,11 @@ class Copies:
         elif first.worker and frames.get(first.worker.id) and self._capacity.ram:
             self._fit(at, sample, count, free)
 
-    def wait(self, at: float) -> None:
+    def lose_patience(self, at: float) -> None:
         """Let everybody go on where the readings have stopped."""
         told = any(self._machine.readings.since(at - PATIENCE))
         if self._held and not told and at - self._began > PATIENCE:
+            self._decide("all", auto_words.nobody_tells(), workers=1 + len(self._held))
             self._release(self._held)
 
     def _small(self, count: int, sample: Sample) -> bool:

@@ -8,7 +8,6 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -116,8 +115,8 @@ def start(
     """Return a function that starts a Blender in the test's home; all of them end with the test."""
     running: list[Session] = []
 
-    def begin(*words: object, env: Mapping[str, str] = MappingProxyType({}), **options: Any) -> Session:
-        running.append(Session(application, home, shots=shots, words=words, env={**shaders, **env}, **options))
+    def begin(*words: object, env: Mapping[str, str] | None = None, **options: Any) -> Session:
+        running.append(Session(application, home, shots=shots, words=words, env={**shaders, **(env or {})}, **options))
         return running[-1]
 
     yield begin

@@ -118,6 +118,8 @@ def test_a_big_scene_begins_with_one_worker_and_goes_on_with_all_that_fit():
 def test_where_nobody_tells_of_memory_all_begin_after_a_minute():
     world = SimulatedMachine(LIGHT, FOUR, tasks=300, cores=64, auto=True, blend_size=BIG, tells=False).run()
     assert len(world.by_slot) == 4
+    assert names(world)[0] == "all"
+    assert "nothing has told how much RAM is free" in decisions(world)[0][1]["words"]
 
 
 def test_the_first_worker_that_ends_for_want_of_ram_keeps_nobody_back_where_nobody_tells_of_memory():
