@@ -10,6 +10,10 @@ AT_ONCE = 0.1
 """Part of the allowance that may be spent at the beginning: what is found early costs fewest frames. The rest comes as
 the job goes on, since old data shows most after many frames."""
 
+FASTEST = 2.0
+"""Checks take no larger part of the work at any time than so many times their share: what was saved up while Auto
+compared is not spent at once, one check after the other, with a worker missing for minutes."""
+
 LEAST_FRAMES = 4
 """Finished frames before which nothing can be foreseen."""
 
@@ -24,6 +28,8 @@ class Allowance:
         self._loads = 0
         self._loading = 0.0
         self._spent = 0.0
+        self._last: float | None = None
+        """Work that was done when the last check ended; None: there was none."""
 
     @property
     def load(self) -> float:
@@ -50,6 +56,7 @@ class Allowance:
     def spend(self, seconds: float) -> None:
         """Note what a check has cost."""
         self._spent += seconds
+        self._last = self._work
 
     def covers(self, tasks: int, workers: int, *, load: bool) -> bool:
         """Whether one more check may be made, and does not outlast the job.
@@ -62,6 +69,8 @@ class Allowance:
         if self._frames < LEAST_FRAMES or not self._loads:
             return False
         cost = (self.load if load else 0.0) + max(self._first, self.frame)
+        if self._last is not None and cost > FASTEST * self._share * (self._work - self._last):
+            return False
         left = tasks * self.frame
         whole = self._work + left
         may = self._share * whole * (AT_ONCE + (1.0 - AT_ONCE) * self._work / whole) if whole > 0 else 0.0
