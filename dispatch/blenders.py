@@ -50,6 +50,25 @@ os._exit(0)
 """
 
 
+def likely(spec: str | None, environ: Mapping[str, str]) -> BlenderProgram | None:
+    """Return what `find` would try first, by its name alone and of no version yet; None: there is nothing to try.
+
+    Raises:
+        DispatchError: what the user named is not there or cannot be run.
+    """
+    named = spec or environ.get("BLENDER")
+    found = shutil.which("blender", path=environ.get("PATH"))
+    if named:
+        path = _program(named, environ)
+    elif found:
+        path = Path(found).absolute()
+    elif _this_python_has_bpy():
+        path = Path(sys.executable)
+    else:
+        return None
+    return BlenderProgram(str(path), _is_python_by_name(path), (0, 0, 0))
+
+
 def find(spec: str | None, environ: Mapping[str, str]) -> BlenderProgram:
     """Return the Blender that ``spec`` names, else ``$BLENDER``, else ``blender`` on PATH, else this Python.
 
@@ -63,7 +82,7 @@ def find(spec: str | None, environ: Mapping[str, str]) -> BlenderProgram:
     if named:
         return probe(_program(named, environ), environ)
     found = shutil.which("blender", path=environ.get("PATH"))
-    has_bpy = bool(sys.executable) and importlib.util.find_spec("bpy") is not None
+    has_bpy = _this_python_has_bpy()
     if found:
         try:
             return probe(Path(found).absolute(), environ)
@@ -86,7 +105,7 @@ def probe(path: Path, environ: Mapping[str, str]) -> BlenderProgram:
     application = [str(path), "-b", "--factory-startup", "--python-exit-code", "77", "--python-expr", _IN_BLENDER]
     python = [str(path), "-P", "-c", _IN_PYTHON]
     # Each of the two refuses the other's options at once, so the name only decides which is tried first.
-    tries = [python, application] if path.name.lower().startswith("python") else [application, python]
+    tries = [python, application] if _is_python_by_name(path) else [application, python]
     last = ""
     for command in tries:
         answer, said = _ask(command, environ)
@@ -103,6 +122,14 @@ def probe(path: Path, environ: Mapping[str, str]) -> BlenderProgram:
         + (f" (it says: {last})" if last else "")
         + ": name another one after --blender."
     )
+
+
+def _this_python_has_bpy() -> bool:
+    return bool(sys.executable) and importlib.util.find_spec("bpy") is not None
+
+
+def _is_python_by_name(path: Path) -> bool:
+    return path.name.lower().startswith("python")
 
 
 def _accepted(path: Path, answer: tuple[tuple[int, int, int], str], *, is_module: bool) -> BlenderProgram:

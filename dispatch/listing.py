@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import blenders, frames, inspection, job, report, wording
 from . import devices as known
+from . import frames, inspection, job, report, wording
 from .audit import Audit
 from .gauges import CardSample
 from .model import SCHEMA, Backend, Device, DispatchError
@@ -80,8 +80,7 @@ def devices(spec: str | None, backend: Backend | None, environ: Mapping[str, str
     Raises:
         DispatchError: there is no Blender, or it does not answer.
     """
-    program = blenders.find(spec, environ)
-    seen = inspection.inspect(program, factory=factory)
+    program, seen = inspection.look(spec, environ, factory=factory)
     telemetry = Telemetry()
     try:
         cards = telemetry.sample({}).cards

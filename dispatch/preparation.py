@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from . import blenders, destination, devices, frames, given_paths, inspection, job, launch, layout, preflight
+from . import destination, devices, frames, given_paths, inspection, job, launch, layout, preflight
 from .findings import Finding, refused
 from .model import BLEND_STARTS, Backend, BlenderProgram, Device, DispatchError, Job, Limits, Order, Strategy, Then
 from .preflight import Plan
-from .protocol import Inspected, SceneFacts
+from .protocol import Inspect, Inspected, SceneFacts
 from .telemetry import Telemetry
 
 
@@ -93,17 +93,9 @@ def prepare(wishes: Wishes, environ: Mapping[str, str], root: Path) -> Prepared:
     """
     blend = blend_file(wishes.blend)
     wanted = frames.parse(wishes.frames) if wishes.frames else None
-    program = blenders.find(wishes.blender, environ)
     output = absolute_output(wishes.output, Path.cwd())
-    seen = inspection.inspect(
-        program,
-        blend=str(blend),
-        scene=wishes.scene,
-        output=output,
-        autoexec=wishes.autoexec,
-        sequence=wishes.sequence or wishes.movie,
-        factory=wishes.factory,
-    )
+    question = Inspect(str(blend), wishes.scene, wishes.autoexec, output, wishes.sequence or wishes.movie)
+    program, seen = inspection.look(wishes.blender, environ, question, factory=wishes.factory)
     if seen.scene is None:
         raise DispatchError(seen.error or f"{program.words} could not open '{blend}': open it by hand to see why.")
     facts = seen.scene

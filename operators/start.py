@@ -20,7 +20,6 @@ from pathlib import Path
 import bpy
 
 from ..dispatch import (
-    blenders,
     destination,
     findings,
     inspection,
@@ -243,12 +242,11 @@ def _children(chosen: tuple[Device, ...]) -> Steps[Children]:
     no_gpu_listed = all(row.is_cpu for row in devices.rows(bpy.context))
 
     def ask() -> Children:
-        program = blenders.find(spec, os.environ)
+        program, seen = inspection.look(spec, os.environ, factory=factory)
         if program.version[0] < here[0] and program.version[:2] < READS_NEWER:
             raise DispatchError(
                 f"{program.words} cannot open a file of Blender {here[0]}.{here[1]}: choose a newer one."
             )
-        seen = inspection.inspect(program, factory=factory)
         missing = [device.name for device in chosen if device.id not in {each.id for each in seen.devices}]
         if missing:
             raise DispatchError(f"{program.words} cannot render on {missing[0]}: choose another Blender or device.")

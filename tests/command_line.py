@@ -51,7 +51,7 @@ def run(*words: object, seconds: float = 240.0) -> tuple[int, str, str]:
 
 
 if __name__ == "__main__":
-    blenders.find = find
+    blenders.find = blenders.likely = find
     inspection.ENTRY = staff.ENTRY = FAKE_ENTRY
     doctor_render.SCENE = TESTS / "fake_small_scene.py"
     doctor_driver.look = lambda: Driver("No driver is asked: the cards are fakes.")

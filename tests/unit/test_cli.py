@@ -117,7 +117,8 @@ def test_a_refused_scene_makes_no_job_and_no_folder(here: Path) -> None:
 def test_what_the_user_got_wrong_is_one_sentence_and_exit_status_2(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:
-    monkeypatch.setattr(blenders, "find", command_line.find)
+    for search in ("find", "likely"):
+        monkeypatch.setattr(blenders, search, command_line.find)
     monkeypatch.setattr(inspection, "ENTRY", command_line.FAKE_ENTRY)
     write_blend(here / "a.blend")
     write_blend(here / "broken.blend", error="The file is damaged.")
