@@ -36,8 +36,8 @@ class Running:
     frame: Finished
     attempt: int
     since: float
-    load: float
-    """Seconds that its worker took to start only for this."""
+    change: float
+    """Seconds for which its slot did nothing else before: the worker before it left, and it started, only for this."""
 
     @property
     def task(self) -> int:
@@ -63,6 +63,8 @@ class Checks:
         self._running: Running | None = None
         self._awaited: SlotRecord | None = None
         """Its worker was asked to go for a check that the next one there makes."""
+        self._vacant = 0.0
+        """When that worker had nothing left to render."""
         self._doubt: Doubt | None = None
         self._failures = 0
 
@@ -71,7 +73,9 @@ class Checks:
     def loaded(self, at: float, worker: Worker) -> None:
         self._allowance.loaded(at - worker.born)
 
-    def rendered(self, worker: Worker, attempt: Attempt, seconds: float) -> None:
+    def rendered(self, at: float, worker: Worker, attempt: Attempt, seconds: float) -> None:
+        if worker.slot is self._awaited:
+            self._vacant = at
         self._allowance.rendered(seconds, first=not attempt.warm)
         if attempt.warm and attempt.pictures:
             self._candidates.add(worker.slot.slot, Finished(attempt.task, attempt.warm, attempt.pictures))
@@ -180,8 +184,8 @@ class Checks:
         return self._candidates.choose(slot, lambda task: task != doubted and self._machine.trust.is_warm(task))
 
     def _begin(self, at: float, worker: Worker, chosen: Finished, attempt: int) -> None:
-        load = at - worker.born if worker.slot is self._awaited else 0.0
-        self._running = Running(worker.id, chosen, attempt, at, load)
+        change = at - self._vacant if worker.slot is self._awaited else 0.0
+        self._running = Running(worker.id, chosen, attempt, at, change)
         self._candidates.turn()
         worker.check, worker.since = attempt, at
         worker.begun += 1
@@ -199,7 +203,7 @@ class Checks:
         ]
         if able:
             worker = min(able, key=lambda w: (len(w.hand), frame.begun_at if (frame := w.in_frame()) else 0.0, w.id))
-            self._awaited = worker.slot
+            self._awaited, self._vacant = worker.slot, at
             self._machine.dismiss(at, worker)
 
     def _end_of_check(self, at: float, worker: Worker) -> Running | None:
@@ -207,7 +211,7 @@ class Checks:
         if run is None or run.worker != worker.id:
             return None
         self._running, worker.check, worker.since = None, 0, at
-        self._allowance.spend(at - run.since + run.load)
+        self._allowance.spend(at - run.since + run.change)
         return run
 
     def _record(self, at: float, run: Running, compared: bool, same: bool, difference: float, words: str) -> None:

@@ -182,7 +182,7 @@ class Hearing:
         worker.since = at
         self._machine.kernels.finished(worker.id, worker.slot.slot)
         self._machine.pace.rendered(at - attempt.begun_at)
-        self._machine.checks.rendered(worker, attempt, report.phases.total)
+        self._machine.checks.rendered(at, worker, attempt, report.phases.total)
         self._machine.recycling.rendered(worker, report.memory)
         devices = [device.id for device in worker.slot.slot.devices]
         self._machine.timing.rendered(worker.id, devices, report.phases, sum(p.size for p in report.pictures))

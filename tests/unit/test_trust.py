@@ -325,6 +325,22 @@ def test_what_was_saved_up_is_spent_little_by_little():
     assert between[0] < 4.0 / 0.01, "what was saved up is made up for"
 
 
+def test_what_a_check_costs_begins_where_its_slot_has_nothing_else_to_do():
+    """A Blender that lets go of a big scene takes seconds for that, and so does the next one that loads it."""
+    world = Checking()
+    checks = world.machine.checks
+    while checks._awaited is None:
+        world.round()
+    began, slot = world.now, checks._awaited
+    assert slot.worker.state is WorkerState.LEAVING
+    world.now += 20.0  # it ends slowly
+    while not world.checks:
+        world.round()
+    world.now += 3.0
+    world.say(slot.worker.id, Checked(slot.worker.check, True, True))
+    assert checks._allowance._spent == world.now - began > 23.0
+
+
 def test_a_check_is_not_begun_where_it_would_outlast_the_job():
     spent = Allowance(1.0)
     spent.loaded(3.0)
