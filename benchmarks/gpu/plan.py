@@ -68,7 +68,7 @@ SCENES: Mapping[str, Scene] = {
         Scene(
             "sync",
             "24 monkeys of 0.5 million faces with a Wave modifier, 1280 × 720, 32 samples, denoised",
-            *(2000, 45.0, 45.0, 420.0, 1, 9),
+            *(2000, 90.0, 90.0, 480.0, 1, 9),
             ("plain-one", "plain", "2", "auto", "plain-combined", "1", "3", "2x16", "1x32", "4", "2x4", "combined"),
         ),
         Scene(
