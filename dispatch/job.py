@@ -161,7 +161,7 @@ def find(text: str, root: Path) -> Path:
     """
     if text and given_paths.is_file(Path(text) / "job.json"):
         return Path(text).absolute()
-    every = folders(root)
+    every, text = folders(root), text.removesuffix(":")  # as `status` prints it
     if text == "last" and every:
         return every[-1]
     exact = [p for p in every if p.name == text]

@@ -107,7 +107,9 @@ def _remembered(known: SceneFacts) -> list[Finding]:
 
 
 def mended(*keys: str) -> None:
-    """Forget findings of the last full look that were mended."""
+    """Forget findings of the last full look that were mended, and that one of them stopped the last press."""
+    if session.trouble in [each.panel for each in session.findings if each.key in keys]:
+        session.trouble = ""
     session.findings = tuple(each for each in session.findings if each.key not in keys)
 
 

@@ -140,6 +140,7 @@ def test_one_click_mends_what_stands_in_the_way(start: Start, jobs: Jobs, tmp_pa
     blender.click_nothing()  # where Blender shows the error in a pop-over of its own, a click takes it away
     blender.click("multi_gpu.allow_unbaked", (0.6, 0.8, 0.95))
     blender.wait_for("bpy.context.scene.multi_gpu.allow_unbaked")
+    blender.wait_for("'not baked' not in ' '.join(panel_words())")
     blender.settle()
     blender.shot("2-mended")
     blender.click("multi_gpu.render_animation")

@@ -71,6 +71,7 @@ def test_jobs_are_found_by_path_id_part_or_last(tmp_path):
     first, second = job.create(a_job("first"), tmp_path), job.create(a_job("second"), tmp_path)
     assert job.find(str(first), tmp_path) == first
     assert job.find(first.name, tmp_path) == first
+    assert job.find(f"{first.name}:", tmp_path) == first, "as `status` prints it"
     assert job.find("second", tmp_path) == second
     assert job.find("last", tmp_path) == sorted((first, second))[-1]
     with pytest.raises(DispatchError, match="no job 'third'"):
