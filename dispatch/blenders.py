@@ -78,22 +78,17 @@ def find(spec: str | None, environ: Mapping[str, str]) -> BlenderProgram:
     Raises:
         DispatchError: nothing there, not executable, not a Blender, or one before 4.2.
     """
-    named = spec or environ.get("BLENDER")
-    if named:
-        return probe(_program(named, environ), environ)
-    found = shutil.which("blender", path=environ.get("PATH"))
-    has_bpy = _this_python_has_bpy()
-    if found:
-        try:
-            return probe(Path(found).absolute(), environ)
-        except DispatchError:
-            if not has_bpy:
-                raise
-    if has_bpy:
-        return probe(Path(sys.executable), environ)
-    raise DispatchError(
-        "No Blender is found: name one with --blender PATH (the application, or a Python that can import bpy)."
-    )
+    first = likely(spec, environ)
+    if first is None:
+        raise DispatchError(
+            "No Blender is found: name one with --blender PATH (the application, or a Python that can import bpy)."
+        )
+    try:
+        return probe(Path(first.path), environ)
+    except DispatchError:
+        if spec or environ.get("BLENDER") or first.path == sys.executable or not _this_python_has_bpy():
+            raise
+    return probe(Path(sys.executable), environ)
 
 
 def probe(path: Path, environ: Mapping[str, str]) -> BlenderProgram:
