@@ -63,8 +63,10 @@ class Auto:
 
     def is_measuring(self, at: float) -> bool:
         """Whether a worker that does something else would disturb: a comparison runs, or is likely to come soon."""
+        if self._tries.running:
+            return True
         since = {"": self._began, "keep": self._tries.kept_at}.get(self._decided)
-        return self._tries.running or (since is not None and at - since < FIRST)
+        return since is not None and at - since < FIRST and not self._machine.checks.overdue(at)
 
     # --- what the machine tells -----------------------------------------------------------------------------------
 
@@ -146,6 +148,8 @@ class Auto:
         """Look for a kind of device that would gain by one more worker, the fastest first."""
         if not all(ready(record) for record in self._machine.open_slots()):
             self._disturbed()
+            return
+        if self._machine.checks.overdue(at):
             return
         for kind in self._kinds:
             if all(self._warm(record) for device in kind.devices for record in self._berths.of(device)):

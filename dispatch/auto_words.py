@@ -34,7 +34,7 @@ def ordinal(count: int) -> str:
 
 
 def try_more(count: int, noun: str, part: str, seen: Prospect) -> str:
-    return f"Trying {_lower(workers(count, noun, part))}: at most {_percent(seen.most)} more frames/s ({_busy(noun, seen)})."
+    return f"Trying {_lower(workers(count, noun, part))}: {_most(seen)} more frames/s ({_busy(noun, seen)})."
 
 
 def try_fewer(count: int, noun: str, *, others: bool) -> str:
@@ -58,7 +58,7 @@ def not_loaded(count: int, noun: str, why: str) -> str:
 
 
 def no_gain(count: int, noun: str, seen: Prospect) -> str:
-    what = f"a {ordinal(count + 1)} would gain at most {_percent(max(0.0, seen.most))}"
+    what = f"a {ordinal(count + 1)} would gain {_most(seen)}"
     return f"{workers(count, noun)}: {what} ({_busy(noun, seen)})."
 
 
@@ -69,7 +69,7 @@ def no_room(count: int, noun: str, memory: str, need: int) -> str:
 
 def too_short(count: int, noun: str, seen: Prospect) -> str:
     tail = f"too few frames are left to try a {ordinal(count + 1)}"
-    return f"{workers(count, noun)}: {tail} (at most {_percent(seen.most)} more frames/s)."
+    return f"{workers(count, noun)}: {tail} ({_most(seen)} more frames/s)."
 
 
 def cut_short(count: int, noun: str, *, kept: bool) -> str:
@@ -115,6 +115,11 @@ def combined(need: int, free: int) -> str:
 def noun(names: Sequence[str], name: str) -> str:
     """Return what one device of a kind is called where the job has these kinds of GPU."""
     return name if name == "CPU" or len(names) > 1 else "GPU"
+
+
+def _most(seen: Prospect) -> str:
+    """A full card does no more. Busy cores may: frames cost them less beside more workers, or only wait there."""
+    return f"{'about' if seen.limit == 'cpu' else 'at most'} {_percent(max(0.0, seen.most))}"
 
 
 def _busy(noun: str, seen: Prospect) -> str:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 FAILURES = 2
 """Checks in a row that led to nothing, until there are no more."""
 
+LONG = 60.0
+"""Seconds that a check waits for Auto; then it comes before the next try. Where frames take seconds the whole search takes
+a quarter of an hour, and what is wrong is to be found before a thousand frames are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -65,6 +69,8 @@ class Checks:
         """Its worker was asked to go for a check that the next one there makes."""
         self._vacant = 0.0
         """When that worker had nothing left to render."""
+        self._put_off: float | None = None
+        """Since when a check that may be made waits for Auto; None: none does."""
         self._doubt: Doubt | None = None
         self._failures = 0
 
@@ -142,15 +148,27 @@ class Checks:
         fresh = (w for w in self._machine.workers.values() if w.state in _COMING or _is_fresh(w))
         return not any(self._choose(w.slot.slot) for w in fresh)  # another kind of card may have nothing to check
 
+    def overdue(self, at: float) -> bool:
+        """Whether a check has waited for so long that the next one of Auto's tries waits for it."""
+        return self._put_off is not None and at - self._put_off > LONG
+
     def go_on(self, at: float, number: Callable[[], int]) -> None:
         """Give a fresh worker its check, or have one started. ``number`` gives the next attempt its number."""
-        machine, workers = self._machine, self._machine.workers.values()
+        machine = self._machine
         # While the job is held a task goes first, to see whether things are mended; where none is left, a check does.
         held = bool(machine.blame.hold.words) and not machine.ledger.settled()
         able = machine.trust.checked and self._failures < FAILURES and not held
-        disturbs = machine.auto is not None and machine.auto.is_measuring(at) and not self._doubt
-        if self._running or not able or disturbs:
-            return
+        if self._running or not able:
+            self._put_off = None
+        elif machine.auto is not None and machine.auto.is_measuring(at) and not self._doubt:
+            if self._put_off is None and self._covered(load=True):
+                self._put_off = at
+        elif not self._next(at, number):
+            self._put_off = None
+
+    def _next(self, at: float, number: Callable[[], int]) -> bool:
+        """Begin a check, or make room for one; return whether one is to come."""
+        machine, workers = self._machine, self._machine.workers.values()
         if self._doubt and not machine.trust.is_warm(self._doubt.frame.task):
             self._doubt = None  # it was rendered again for another reason
         if self._awaited and (self._awaited.closed or _at_work(self._awaited.worker)):
@@ -162,11 +180,12 @@ class Checks:
             if worker.slot is self._awaited:
                 self._awaited = None
             if self._running:
-                return
+                return False
         if self._awaited or any(w.state in _COMING for w in workers):
-            return
+            return True
         if self._doubt or self._covered(load=True):
             self._make_room(at)
+        return self._awaited is not None
 
     def _covered(self, *, load: bool) -> bool:
         ledger = self._machine.ledger

@@ -73,6 +73,11 @@ def prospect(
 
 
 def _cpu_bound(cores: Cores, on_cpu: bool) -> float:
+    """Return what the idle cores allow, if a frame costs them what it does now.
+
+    Two H200 with 32 cores, *sync*: 9 and 10 % were foreseen for a third worker, and 19 and 22 % measured; 6 and 12 % for
+    a fourth, 3 and 3 % measured.
+    """
     if on_cpu or cores.load is None or not cores.used:
         return float("inf")
     free = cores.count * (1.0 - cores.load / 100.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,8 +139,18 @@ def _reckon(
         busy=gauge.busy(steady.since, steady.until),
         phases=dict(phases(records, steady.since, steady.until)),
         search=found,
-        error="" if len(seen) >= sources(cell, place) else f"only {len(seen)} workers finished a picture",
+        error=_doubt(cell, place, seen, steady, found),
     )
+
+
+def _doubt(cell: Cell, place: Place, seen: rate.Moments, steady: rate.Steady, found: Mapping[str, Any] | None) -> str:
+    """Say why the figure means little; empty: it does not."""
+    if len(seen) < sources(cell, place):
+        return f"only {len(seen)} workers finished a picture"
+    watched = steady.until - steady.since
+    if found and found["over"] and watched < cell.scene.steady / 2:
+        return f"what Auto found was seen for {watched:.0f} s only, until the time of the cell was over"
+    return ""
 
 
 def from_plain(data: dict[str, Any]) -> Measured:

@@ -148,7 +148,7 @@ def _auto(ways: Mapping[str, list[Measured]]) -> list[str]:
             f"{found['before']:.3g} frames/s before it, {found['after']:.3g} after. Workers at the end: {layout}."
         )
         lines += [f"* after {d['after']} s, {d['decision']}: {d['words']}" for d in found["decisions"]]
-    speed = rate(ways.get("auto", ()))
+    speed = rate([result for result in ways.get("auto", ()) if not result.error])
     if speed and best and statics[best]:
         lines.append(f"Against the best static layout ({words(best)}): {100 * (speed / statics[best] - 1):+.1f} %.")
     return lines

@@ -158,7 +158,22 @@ class Played(runs.EngineRun):
 def test_a_check_is_neither_time_nor_frames_of_a_cell(
     way: str, checked: bool, per_second: float, tmp_path: Path
 ) -> None:
-    """A picture a second by two workers after each other, and ten seconds in between."""
+    found = reckoned(way, checked, tmp_path, steady=30.0)
+    assert found.rate == pytest.approx(per_second, rel=0.2)
+    assert not found.error
+
+
+def test_what_auto_found_is_not_judged_by_some_seconds(tmp_path: Path) -> None:
+    found = reckoned("auto", True, tmp_path, steady=60.0)
+    assert found.error == "what Auto found was seen for 21 s only, until the time of the cell was over"
+    ways = {"auto": [found], "1": [reckoned("1", True, tmp_path, steady=60.0)]}
+    assert not any("Against" in line for line in table._auto(ways))
+    ways["auto"].append(replace(found, error=""))
+    assert any("Against" in line for line in table._auto(ways))
+
+
+def reckoned(way: str, checked: bool, tmp_path: Path, steady: float) -> measuring.Measured:
+    """Measure a picture a second by two workers after each other, and ten seconds in between."""
     done = [(1, float(n)) for n in range(8)] + [(2, float(n)) for n in range(17, 24)]
     records: list[dict[str, object]] = [{"what": "spawn", "worker": n, "slot": "A", "at": 0.0} for n in (1, 2)]
     records += [{"what": "check", "worker": 2, "at": 15.0}] if checked else []
@@ -169,10 +184,9 @@ def test_a_check_is_neither_time_nor_frames_of_a_cell(
     lines = [json.dumps({**r, "at": datetime.fromtimestamp(float(str(r["at"])), UTC).isoformat()}) for r in records]
     (tmp_path / "journal.jsonl").write_text("\n".join(lines) + "\n")
     run = Played(tmp_path / "journal.jsonl")
-    cell = plan.Cell(replace(plan.SCENES["light"], warm=1), plan.way(way), 1)
+    cell = plan.Cell(replace(plan.SCENES["light"], warm=1, steady=steady), plan.way(way), 1)
     place = runs.Place(tmp_path, tmp_path, (runs.Card("a", "A", "OPTIX", "", ""),))
-    found = measuring._reckon(cell, place, run, run.moments(), Gauge([]))
-    assert found.rate == pytest.approx(per_second, rel=0.2)
+    return measuring._reckon(cell, place, run, run.moments(), Gauge([]))
 
 
 def spawned(*slots: str) -> list[dict[str, object]]:
