@@ -37,6 +37,7 @@ from .working_folder import (
 )
 
 _BURIED = ".buried-by-"
+_NOBODY = "nobody"
 _TRIES = 20
 
 
@@ -180,8 +181,8 @@ def bury_dead(folder: Path, me: Owner, heartbeat: float, also: Collection[str] =
     buried = []
     for grave, dead, burier in list(_graves(place)):
         if (burier in (me.id, dead) or not is_here(folder, burier)) and _bury(place, grave, dead, me.id):
-            buried.append(dead)
-    _clear_strays(place, now, heartbeat, also)
+            buried += [dead] * (dead != _NOBODY)
+    _clear_strays(place, me.id, now, heartbeat, also)
     return buried
 
 
@@ -203,26 +204,31 @@ def _remove_traces(place: WorkingFolder, owner_id: str, grave: Path | None = Non
     return remove_tree(place.temp_of(owner_id))
 
 
-def _clear_strays(place: WorkingFolder, now: float, heartbeat: float, also: Collection[str]) -> None:
-    """Remove what belongs to nobody: records cut by a crash or made by a sleeper after its burial, old folders.
-
-    ``also``: owners known to be dead, whose files a power cut may have taken.
-
-    Two dispatchers may do this at once, and the second could hit a record made anew: its owner's commit would then
-    be refused and the frame rendered again. That needs a crash inside a few microseconds to begin with.
-    """
+def _clear_strays(place: WorkingFolder, me: str, now: float, heartbeat: float, also: Collection[str]) -> None:
+    """Remove what belongs to nobody: records cut by a crash or made by a sleeper after its burial, old folders."""
     known = {owner.id for _, owner in _owners(place)} | {dead for _, dead, _ in _graves(place)}
-    for path, record in records.each(place):
-        if record.owner in known or is_here(place.output, record.owner):
-            continue
-        if record.owner not in also and not _is_old(path, now, heartbeat):
-            continue
-        if records.read(path) == record:
-            records.drop(place, path, record)
+
+    def is_stray(path: Path, owner: str) -> bool:
+        return (owner in also or _is_old(path, now, heartbeat)) and not (owner in known or is_here(place.output, owner))
+
+    if any(is_stray(path, record.owner) for path, record in records.each(place)):
+        grave = _grave(place, _NOBODY, me)
+        try:
+            for path, record in records.each(place) if _is_alone(place, grave) else ():
+                if is_stray(path, record.owner) and records.read(path) == record:
+                    records.drop(place, path, record)
+        finally:
+            remove(grave)
     for path in entries(place.temp):
-        old = path.name in also or _is_old(path, now, heartbeat)
-        if old and path.name not in known and not is_here(place.output, path.name):
+        if is_stray(path, path.name):
             remove_tree(path)
+
+
+def _is_alone(place: WorkingFolder, grave: Path) -> bool:
+    """Dig nobody's grave; whether no other is dug: a second one would hit what is made anew where we removed a stray."""
+    with contextlib.suppress(FileExistsError):
+        create_new(grave, b"")
+    return not any(dead == _NOBODY and other != grave for other, dead, _ in _graves(place))
 
 
 def _dead(file: Path, owner: Owner, me: Owner, now: float, heartbeat: float) -> bool:

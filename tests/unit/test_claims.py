@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 from fake_scene import png
 
-from dispatch import claims, owners, pictures, working_folder
+from dispatch import claims, owners, pictures, records, working_folder
 from dispatch.claims import AlreadyThere, Claim, Taken, TakenOver, claim
 from dispatch.model import Fault
 from dispatch.owners import Owner
+from dispatch.records import Record
 from dispatch.working_folder import CannotWrite, WorkingFolder
 
 FORK = multiprocessing.get_context("fork")
@@ -504,6 +505,47 @@ def test_a_record_of_nobody_is_taken_until_it_stood_still(out: Path, me: Owner, 
     hold(final, by=me, overwrite=True).release()
 
 
+def test_what_belongs_to_nobody_is_cleared_away_by_one_dispatcher_at_a_time(out: Path, me: Owner) -> None:
+    """A second one would hit the record that somebody makes anew where the first one has removed a stray."""
+    place, other = WorkingFolder(out), joined_elsewhere(out)
+    hold(out / "y.png", by=me).release()
+    file = place.record_file("x.png")
+    file.write_bytes(b"{")
+    age(file)
+    grave = place.owners / f"nobody.buried-by-{other.id}.json"
+    grave.touch()
+    assert owners.bury_dead(out, me, HEARTBEAT) == []
+    assert file.exists(), "the other one is at it"
+    age(place.owner_file(other.id))
+    assert owners.bury_dead(out, me, HEARTBEAT) == [other.id]
+    assert not file.exists(), "it has died, which keeps nobody from going on"
+    assert [path.name for path in place.owners.iterdir()] == [f"{me.id}.json"]
+
+
+def test_two_that_clear_away_the_same_stray_do_not_hit_what_is_made_anew(
+    out: Path, me: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final, other = out / "x.png", joined_elsewhere(out)
+    hold(out / "y.png", by=me).release()
+    file = WorkingFolder(out).record_file(final.name)
+    file.write_bytes(b"{")
+    age(file)
+    drop, held = records.drop, []
+
+    def slow_drop(place: WorkingFolder, path: Path, record: Record) -> bool:
+        """Between our look and the removal the other one clears up too, and claims the file."""
+        monkeypatch.undo()
+        owners.bury_dead(out, other, HEARTBEAT)
+        held.append(claim([final], other.id, 1, overwrite=False))
+        return drop(place, path, record)
+
+    monkeypatch.setattr(records, "drop", slow_drop)
+    owners.bury_dead(out, me, HEARTBEAT)
+    (claimed,) = held
+    assert isinstance(claimed, Taken), "it is the stray's still"
+    hold(final, by=other).verify()
+
+
 def test_only_what_was_the_dead_ones_is_removed(out: Path, me: Owner) -> None:
     other = joined_elsewhere(out)
     theirs = hold(out / "x.png", by=other)
@@ -661,6 +703,9 @@ def test_a_burial_that_is_broken_off_at_any_step_is_finished_by_the_next(out: Pa
         write(hold(first, by=dead, attempt=1))
         write(hold(second, by=dead, attempt=2))
         age(WorkingFolder(out).owner_file(dead.id))
+        stray = WorkingFolder(out).record_file("w.png")
+        stray.write_bytes(b"{")
+        age(stray)
         foreign.touch()
 
     def bury() -> None:
@@ -730,7 +775,7 @@ def render_all(out: Path, names: list[str], seed: int, log: Path) -> None:
                 try:
                     found.commit(write(found, f"{me.id} {attempt}"))
                 except TakenOver:
-                    note(log, "again")  # two cleared away what a death had cut, and the second hit our record
+                    note(log, "again")  # a loaded machine let us stand still for a second in the middle of our record
                     continue
                 note(log, f"done {name}")
                 missing.remove(name)
