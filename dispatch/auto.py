@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LEFT = "left"
 """Why nothing is tried: too few frames are left."""
 
+RECALL = 4.0
+"""So many times as long as a worker takes to load, the job must go on for more of them to be started again."""
+
 FIRST = 60.0
 """Seconds for which everything else waits until the next decision, where there is likely more to gain: early is best."""
 
@@ -58,8 +61,8 @@ class Auto:
         self._began = 0.0
         self._tries = Tries(machine, self._kinds, self._berths, self._squeeze, self._warm, self.decide)
         for kind in self._kinds:
-            kind.level = max(1, max(len(self._berths.of(device)) for device in kind.devices))
-            kind.doubtful = kind.level > 1 and not kind.on_cpu
+            most = max(len(self._berths.of(device)) for device in kind.devices)
+            kind.begin(max(1, most), given.searched.get(kind.name))
 
     def is_measuring(self, at: float) -> bool:
         """Whether a worker that does something else would disturb: a comparison runs, or is likely to come soon."""
@@ -165,6 +168,11 @@ class Auto:
         return record.worker is not None and self._frames.get(record.worker.id, 0) >= WARM_UP
 
     def _decide(self, at: float, kind: Kind, here: list[Device], sample: Sample) -> None:
+        full = [device for device in here if len(self._berths.of(device)) >= kind.level]
+        if kind.found > kind.level:
+            if len(full) == len(here):
+                self._recall(at, kind, here, sample)
+            return
         cost = kind.cost(len(here))
         if kind.became_others(cost):
             return
@@ -178,7 +186,6 @@ class Auto:
             words = auto_words.no_gain(kind.level, kind.noun, seen)
             self._hold(kind, "gain", words, most=seen.most, busy=seen.busy, cpu=seen.cpu)
             return
-        full = [device for device in here if len(self._berths.of(device)) >= kind.level]
         if len(full) < len(here) or kind.level >= MOST:
             return  # the others come first, once they have room
         fits = [device for device in full if self._capacity.more_in_vram(sample, device)]
@@ -194,6 +201,23 @@ class Auto:
         words = auto_words.try_more(kind.level + 1, kind.noun, auto_words.part(len(chosen), len(here)), seen)
         figures = {"most": seen.most, "busy": seen.busy, "cpu": seen.cpu, "limit": seen.limit, "load": self._load}
         self.decide("try", words, level=kind.level + 1, devices=len(chosen), **figures)
+
+    def _recall(self, at: float, kind: Kind, here: list[Device], sample: Sample) -> None:
+        """Start at once what an earlier run of the job has found to pay, as far as it fits; the rest is tried anew."""
+        room = min(
+            self._capacity.more_in_ram(sample) // len(here), *(self._capacity.more_in_vram(sample, d) for d in here)
+        )
+        more = min(kind.found, MOST) - kind.level
+        kind.found = 0
+        if room < more:
+            kind.failures = 0
+        if (count := min(more, room)) > 0 and self._left() > RECALL * self._load:
+            for _ in range(count):
+                self._berths.add(at, here)
+            kind.level += count
+            kind.decided(0.0)
+            kind.disturbed()
+            self.decide("recall", auto_words.recall(kind.level, kind.noun), kind=kind.name, level=kind.level)
 
     def _foresee(self, kind: Kind, here: list[Device]) -> Prospect:
         machine, since = self._machine, kind.since or 0.0
@@ -246,4 +270,4 @@ class Auto:
         """Say once at each level why nothing is tried; that few frames are left says nothing new later."""
         if why not in kind.said and LEFT not in kind.said and not (why == LEFT and kind.said):
             kind.said.add(why)
-            self.decide("hold", words, level=kind.level, why=why, **figures)
+            self.decide("hold", words, kind=kind.name, level=kind.level, why=why, **figures)

@@ -43,6 +43,10 @@ def try_fewer(count: int, noun: str, *, others: bool) -> str:
     return f"Comparing {_lower(workers(count, noun))} with one less{why}."
 
 
+def recall(count: int, noun: str) -> str:
+    return f"{workers(count, noun)}, as found before the job was interrupted."
+
+
 def keep(count: int, noun: str, part: str, found: Compared) -> str:
     return f"{workers(count, noun, part)}: {_rates(found.with_extra, found.without)} frames/s ({_figures(found)})."
 

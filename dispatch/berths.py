@@ -7,12 +7,13 @@ changes it (`Machine.lay_out`), so that what is closed and opened is journaled t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from . import layout
 from .devices import display_names
+from .kinds import Searched
 from .model import Device, Slot
 from .roster import SlotRecord, WorkerState
 
@@ -36,6 +37,8 @@ class Given:
     threads: int = 0
     """CPU threads of each worker; 0: `layout.share`."""
     blend_size: int = 0
+    searched: Mapping[str, Searched] = field(default_factory=dict)
+    """Name of a device → what an earlier run of the job has found for those of that name."""
 
 
 class Berths:

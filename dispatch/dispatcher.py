@@ -114,7 +114,7 @@ class Dispatcher:
             done=done,
             label=lambda number: f"frame {self._frames[number]}",
             belief=recovery.belief(task, past),
-            given=given(task),
+            given=given(task, past.searched),
             resort=resort(task),
             recycle=None if task.in_order or task.gather else task.recycle,
             kernels=self._kernels.kernels(),

@@ -16,6 +16,7 @@ from . import journal, pictures
 from .climbed import Climbed
 from .codec import from_plain
 from .frames import MOST_FRAMES
+from .kinds import Searched
 from .model import DispatchError, Fault, Picture
 
 LOOKED_INTO = 64
@@ -57,6 +58,8 @@ class History:
     """It was found to render wrong pictures."""
     climbed: Climbed = field(default_factory=Climbed)
     """Where the tasks wait that do not fit into memory."""
+    searched: dict[str, Searched] = field(default_factory=dict)
+    """Name of a device → what Auto has found for those of that name."""
     job: str = ""
     """Whose journal it must be; empty: anybody's."""
     tasks: int = MOST_FRAMES
@@ -130,8 +133,18 @@ def _take(history: History, record: dict[str, Any]) -> None:
             history.climbed.forget(_task(history, record["task"]))
         case "again":
             _no_good(history, [_task(history, task) for task in record["tasks"]])
+        case "auto" if "kind" in record:
+            _searched(history, record)
         case "movie made":
             history.movie = str(record["path"]), int(record["size"])
+
+
+def _searched(history: History, record: dict[str, Any]) -> None:
+    if record["decision"] not in ("try", "doubt"):  # which are no answers yet
+        name = str(record["kind"])
+        failures = history.searched[name].failures if name in history.searched else 0
+        dropped = record["decision"] == "drop" and "gain" in record  # and not because one more was not possible
+        history.searched[name] = Searched(int(record["level"]), failures + dropped)
 
 
 def _opened(history: History, record: dict[str, Any]) -> None:

@@ -29,6 +29,16 @@ FAILURES = 2
 """Failed tries after which one more is made at most, and only for other frames."""
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What Auto had found for devices of one name when the job was interrupted."""
+
+    level: int
+    """Workers on each."""
+    failures: int = 0
+    """Tries of more that came to nothing."""
+
+
 @dataclass(slots=True)
 class Kind:
     noun: str
@@ -38,6 +48,8 @@ class Kind:
     """Workers on each of them, as last decided."""
     doubtful: bool = False
     """Whether it was never measured, for these frames, that the last of them pays."""
+    found: int = 0
+    """Workers on each that an earlier run of this job has found to pay, and that are still to be started; 0: none."""
     failures: int = 0
     renewals: int = 0
     """How often frames became others."""
@@ -57,8 +69,20 @@ class Kind:
     _count: int = 0
 
     @property
+    def name(self) -> str:
+        """What the driver calls one of them."""
+        return self.devices[0].name
+
+    @property
     def on_cpu(self) -> bool:
         return self.devices[0].backend is Backend.CPU
+
+    def begin(self, level: int, earlier: Searched | None) -> None:
+        """The job begins with so many workers on each, or goes on. ``earlier``: what is known from an earlier run."""
+        self.level = level
+        self.doubtful = level > 1 and not self.on_cpu and (earlier is None or earlier.level != level)
+        if earlier:
+            self.found, self.failures = earlier.level, earlier.failures
 
     def finished(self, at: float) -> None:
         """One of its workers has finished a frame."""

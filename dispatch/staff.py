@@ -11,11 +11,13 @@ import contextlib
 import dataclasses
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import failure_text, host, launch, layout, overheard, starting, wording
 from .berths import Given
 from .events import Compare, Hand, WorkerEnded, WorkerSaid
+from .kinds import Searched
 from .model import Fault, Job, Layout, Slot, Strategy
 from .own_slot import Resort
 from .process import Child, Ended, Inbox
@@ -171,11 +173,11 @@ def slots(job: Job, tasks: int) -> Layout:
     )
 
 
-def given(job: Job) -> Given | None:
+def given(job: Job, searched: Mapping[str, Searched]) -> Given | None:
     """Return what Auto may work with in this job; None: its layout stays as it was planned."""
     if job.strategy is not Strategy.AUTO or job.engine != layout.CYCLES or job.in_order:
         return None
-    return Given(job.devices, _cores(job), job.threads, job.blend_size)
+    return Given(job.devices, _cores(job), job.threads, job.blend_size, searched)
 
 
 def resort(job: Job) -> Resort:

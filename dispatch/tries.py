@@ -236,7 +236,8 @@ class Tries:
 
 def _figures(at: float, run: Try) -> dict[str, object]:
     found = run.trial.compared() if run.trial else None
-    figures: dict[str, object] = {"seconds": round(at - run.began, 1), "devices": len(run.devices)}
+    figures: dict[str, object] = {"kind": run.kind.name, "seconds": round(at - run.began, 1)}
+    figures["devices"] = len(run.devices)
     if found:
         figures |= {"gain": found.gain, "error": found.error, "pairs": found.pairs, "without": found.without}
     return figures

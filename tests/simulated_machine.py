@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from dispatch.berths import Given
 from dispatch.events import (
@@ -34,6 +35,7 @@ from dispatch.events import (
     WorkerSaid,
 )
 from dispatch.gauges import CardSample, ProcessSample, Sample
+from dispatch.kinds import Searched
 from dispatch.layout import plan
 from dispatch.machine import Machine
 from dispatch.model import Backend, Device, Fault, Layout, Limits, Phases, Picture, Slot
@@ -192,6 +194,7 @@ class SimulatedMachine:
         auto: bool = False,
         threads: int = 0,
         blend_size: int = 0,
+        searched: Mapping[str, Searched] = MappingProxyType({}),
         tells: bool = True,
         **machine: object,
     ) -> None:
@@ -219,7 +222,7 @@ class SimulatedMachine:
         self._cpu_before = 0.0
         self.devices = self.make_devices()
         if auto:
-            machine["given"] = Given(self.devices, cores, threads, blend_size)
+            machine["given"] = Given(self.devices, cores, threads, blend_size, searched)
             slots = plan(self.devices, per_device=per_card, threads=threads, cores=cores, tasks=tasks)
         layout = slots or self.make_slots(per_card)
         self.machine = Machine(tasks, layout, limits or Limits(), **machine)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from engine import FAKE_ENTRY, make_job, records
@@ -36,3 +37,22 @@ def test_workers_rest_in_turns_and_every_frame_is_there_once(tmp_path):
     assert [words for words, _ in itertools.groupby(view.auto for view in seen)][1] == auto[0]["words"]
     names = {record["slot"] for record in records(folder) if record["what"] == "spawn"}
     assert names == {"Fake (f0:00)", "Fake (f0:00) 2", "Fake (f1:00)", "Fake (f1:00) 2"}
+
+
+def test_a_resumed_job_starts_the_workers_that_were_found_to_pay(tmp_path):
+    devices = [[card.id, card.name, card.backend] for card in CARDS]
+    blend = write_blend(tmp_path / "shot.blend", seconds=0.1, devices=devices)
+    output = str(tmp_path / "out" / "shot_####")
+    changes = {"devices": CARDS, "strategy": Strategy.AUTO, "per_device": 1, "cores": 4, "threads": 0}
+    folder = make_job(tmp_path / "jobs", blend, output, "1-400", **changes)
+    found = {"what": "auto", "at": "", "decision": "keep", "words": "", "kind": "Fake", "level": 2, "gain": 0.8}
+    (folder / "journal.jsonl").write_text(json.dumps(found) + "\n")
+    seen = []
+    assert dispatcher.run(folder, seen.append, FAKE_ENTRY) is Outcome.COMPLETE
+    assert seen[-1].audit == "400 of 400 frames complete, 0 rendered twice, 0 retried"
+    recalled = [record for record in records(folder) if record["what"] == "auto"][1]
+    assert (recalled["decision"], recalled["level"]) == ("recall", 2)
+    assert {record["slot"] for record in records(folder) if record["what"] == "spawn"} >= {
+        "Fake (f0:00) 2",
+        "Fake (f1:00) 2",
+    }

@@ -21,10 +21,10 @@ from simulated_auto import (
     play_auto,
     said,
 )
-from simulated_machine import Card, Scene, SimulatedMachine
+from simulated_machine import GB, Card, Scene, SimulatedMachine
 
 from dispatch.events import GoOnAsked, PauseAsked, Record, Send
-from dispatch.kinds import Kind
+from dispatch.kinds import Kind, Searched
 from dispatch.model import Backend, Device, Outcome
 from dispatch.protocol import Threads
 from dispatch.trust import Belief
@@ -91,6 +91,35 @@ def test_a_job_in_which_nothing_is_decided_is_checked_too():
     world = play_auto(LIGHT, tasks=4000, cores=64, belief=Belief(share=0.01, seed=3), tells=False)
     assert names(world) == []
     assert [c for c in world.log if isinstance(c, Record) and c.what == "check"]
+
+
+def test_a_resumed_job_goes_on_with_what_was_found_before_it_was_interrupted():
+    """And does not try again what was found to gain nothing."""
+    world = play_auto(LIGHT, tasks=1500, cores=64, searched={"Card": Searched(2, failures=1)})
+    assert names(world) == ["recall"]
+    assert level(world) == 2
+    assert world.machine.auto.words == "Two workers per GPU, as found before the job was interrupted."
+    assert world.now < 0.95 * play_auto(LIGHT, tasks=1500, cores=64).now
+
+
+def test_a_search_that_was_interrupted_goes_on():
+    world = play_auto(LIGHT, tasks=4000, cores=64, searched={"Card": Searched(2)})
+    assert names(world) == ["recall", "try", "drop"]
+    assert names(play_auto(LIGHT, tasks=1500, cores=64, searched={"Card": Searched(1, failures=1)})) == []
+
+
+def test_what_was_found_before_and_does_not_fit_any_more_is_left():
+    """Another program has taken most of the cards meanwhile."""
+    cards = tuple(Card(vram=9 * GB) for _ in range(2))
+    world = play_auto(LIGHT, cards, tasks=1500, cores=64, searched={"Card": Searched(4, failures=1)})
+    assert world.machine.outcome is Outcome.COMPLETE
+    recalled = [facts for name, facts in decisions(world) if name == "recall"]
+    assert [facts["level"] for facts in recalled] == [3]
+    assert level(world) == 3
+
+
+def test_what_was_found_before_is_not_started_for_the_last_frames():
+    assert names(play_auto(HEAVY, tasks=12, cores=64, searched={"Card": Searched(2, failures=1)})) == []
 
 
 def test_slots_keep_their_names_when_others_join():

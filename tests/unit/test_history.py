@@ -10,6 +10,7 @@ import pytest
 from fake_scene import png
 
 from dispatch import history, pictures
+from dispatch.kinds import Searched
 from dispatch.model import DispatchError
 
 
@@ -51,6 +52,18 @@ def test_yesterdays_picture_of_the_same_size_is_not_taken_for_the_one_that_was_a
     (tmp_path / "1.png").write_bytes(png(4, 4, "later"))
     assert (tmp_path / "1.png").stat().st_size == size
     assert list(history.done(past)) == []
+
+
+def test_what_auto_had_found_is_known_again(journal):
+    journal("opened", owner="o1")
+    journal("auto", decision="keep", words="", kind="H200", level=2, gain=0.3)
+    journal("auto", decision="drop", words="", kind="H200", level=2, gain=0.01)
+    journal("auto", decision="try", words="", kind="H200", level=3)
+    journal("auto", decision="drop", words="one more was not possible", kind="A10", level=1)
+    journal("auto", decision="keep", words="", level=5)
+    journal("auto", decision="keep", words="", kind="A10", level="many")
+    past = journal("opened", owner="o2")
+    assert past.searched == {"H200": Searched(2, failures=1), "A10": Searched(1)}
 
 
 def test_attempts_of_another_run_are_not_mixed_up(journal, tmp_path):
