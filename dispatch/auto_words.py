@@ -122,7 +122,7 @@ def noun(names: Sequence[str], name: str) -> str:
 
 
 def _most(seen: Prospect) -> str:
-    """A full card does no more. Busy cores may: frames cost them less beside more workers, or only wait there."""
+    """A full card is a bound; idle cores are none: beside more workers a frame may cost the processor less."""
     return f"{'about' if seen.limit == 'cpu' else 'at most'} {_percent(max(0.0, seen.most))}"
 
 

@@ -37,7 +37,7 @@ from .working_folder import (
 )
 
 _BURIED = ".buried-by-"
-_NOBODY = "nobody"
+_NOBODY = "nobody"  # in whose grave lies what has no owner
 _TRIES = 20
 
 
@@ -181,9 +181,9 @@ def bury_dead(folder: Path, me: Owner, heartbeat: float, also: Collection[str] =
     buried = []
     for grave, dead, burier in list(_graves(place)):
         if (burier in (me.id, dead) or not is_here(folder, burier)) and _bury(place, grave, dead, me.id):
-            buried += [dead] * (dead != _NOBODY)
+            buried.append(dead)
     _clear_strays(place, me.id, now, heartbeat, also)
-    return buried
+    return [dead for dead in buried if dead != _NOBODY]
 
 
 def _bury(place: WorkingFolder, grave: Path, dead: str, me: str) -> bool:

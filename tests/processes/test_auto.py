@@ -21,13 +21,16 @@ def private_state(state_folder):
     """Leases of this test only."""
 
 
+def auto_job(place, frames, per_device):
+    devices = [[card.id, card.name, card.backend] for card in CARDS]
+    blend = write_blend(place / "shot.blend", seconds=0.1, devices=devices)
+    changes = {"devices": CARDS, "strategy": Strategy.AUTO, "per_device": per_device, "cores": 4, "threads": 0}
+    return make_job(place / "jobs", blend, str(place / "out" / "shot_####"), frames, **changes)
+
+
 def test_workers_rest_in_turns_and_every_frame_is_there_once(tmp_path):
     """Two workers a card from the start: whether the second one pays is measured, and said."""
-    devices = [[card.id, card.name, card.backend] for card in CARDS]
-    blend = write_blend(tmp_path / "shot.blend", seconds=0.1, devices=devices)
-    output = str(tmp_path / "out" / "shot_####")
-    changes = {"devices": CARDS, "strategy": Strategy.AUTO, "per_device": 2, "cores": 4, "threads": 0}
-    folder = make_job(tmp_path / "jobs", blend, output, "1-900", **changes)
+    folder = auto_job(tmp_path, "1-900", per_device=2)
     seen = []
     assert dispatcher.run(folder, seen.append, FAKE_ENTRY) is Outcome.COMPLETE
     assert seen[-1].audit == "900 of 900 frames complete, 0 rendered twice, 0 retried"
@@ -40,11 +43,7 @@ def test_workers_rest_in_turns_and_every_frame_is_there_once(tmp_path):
 
 
 def test_a_resumed_job_starts_the_workers_that_were_found_to_pay(tmp_path):
-    devices = [[card.id, card.name, card.backend] for card in CARDS]
-    blend = write_blend(tmp_path / "shot.blend", seconds=0.1, devices=devices)
-    output = str(tmp_path / "out" / "shot_####")
-    changes = {"devices": CARDS, "strategy": Strategy.AUTO, "per_device": 1, "cores": 4, "threads": 0}
-    folder = make_job(tmp_path / "jobs", blend, output, "1-400", **changes)
+    folder = auto_job(tmp_path, "1-400", per_device=1)
     found = {"what": "auto", "at": "", "decision": "keep", "words": "", "kind": "Fake", "level": 2, "gain": 0.8}
     (folder / "journal.jsonl").write_text(json.dumps(found) + "\n")
     seen = []

@@ -11,6 +11,7 @@ from disordered_world import Disorder
 from dispatch.berths import Given
 from dispatch.events import Gauged, GoOnAsked, PauseAsked, StopAsked
 from dispatch.gauges import CardSample, ProcessSample, Sample
+from dispatch.kinds import Searched
 from dispatch.layout import plan
 from dispatch.model import Backend, Device, Layout
 
@@ -24,7 +25,8 @@ class DisorderUnderAuto(Disorder):
         self.cards = tuple(
             Device(f"CUDA_{n}", rng.choice(("Card", "Other")), Backend.CUDA, pci=f"0000:0{n}:00") for n in range(cards)
         )
-        self.given = Given(self.cards, 16, rng.choice((0, 0, 3)), rng.choice((0, 4 * GB)))
+        earlier = rng.choice(({}, {"Card": Searched(rng.randrange(-1, 12), rng.randrange(3))}))
+        self.given = Given(self.cards, 16, rng.choice((0, 0, 3)), rng.choice((0, 4 * GB)), earlier)
         super().__init__(rng, tasks=tasks, slots=cards)
 
     def make_slots(self, count: int) -> Layout:
