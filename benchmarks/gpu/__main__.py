@@ -2,7 +2,7 @@
 """Our engine against the plain ways, on this machine, in one run.
 
     python -m benchmarks.gpu --out DIR [--scenes light,sync,heavy,extra] [--ways plain,1,2,2x8,auto] [--minutes 12]
-                             [--repeats 1] [--cards N] [--work PERCENT]
+                             [--repeats 1] [--go-on] [--cards N] [--work PERCENT]
                              [--longest SECONDS] [--tiny]
 
 Run it from the repository with a Python that can import bpy. Writes DIR/results.json and DIR/table.md after each cell,
@@ -64,6 +64,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=12.0, help="for all scenes, making them included")
     parser.add_argument("--work", type=float, default=100.0, help="percent of the scenes' samples")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--go-on", action="store_true", help="later repeats of Auto resume the job of its first")
     parser.add_argument("--cards", type=int, default=0, help="the first N only; default: all")
     parser.add_argument(
         "--longest", type=float, default=0.0, help="seconds of a cell at most; default: each scene's own"
@@ -96,7 +97,7 @@ def run_all(options: argparse.Namespace, work: Path, place: Place, about: Sequen
         scene = plan.SCENES[left.pop(0)]
         scene = plan.tiny(scene) if options.tiny else scene
         scene = replace(scene, most=options.longest or scene.most, a_frame=scene.a_frame * options.work / 100)
-        for cell in plan.cells(scene, options.ways, options.repeats, len(place.cards) or 2):
+        for cell in plan.cells(scene, options.ways, options.repeats, len(place.cards) or 2, options.go_on):
             if cell.key in known:
                 continue
             seconds = until - time.monotonic()

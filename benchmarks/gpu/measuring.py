@@ -57,7 +57,7 @@ def measure(cell: Cell, place: Place, limit: float, keep: Keep) -> Measured:
     Args:
         keep: Called with each run of our engine before its folder goes.
     """
-    place.folder.mkdir(parents=True)
+    place.folder.mkdir(parents=True, exist_ok=cell.resumes)
     began = time.monotonic()
     run: PlainRun | EngineRun
     try:
@@ -70,10 +70,11 @@ def measure(cell: Cell, place: Place, limit: float, keep: Keep) -> Measured:
             finally:
                 run.end()
         measured = _reckon(cell, place, run, seen, gauge)
-        if isinstance(run, EngineRun):
+        if isinstance(run, EngineRun) and not cell.resumes:
             keep(cell, run, gauge)
     finally:
-        shutil.rmtree(place.folder, ignore_errors=True)
+        if not cell.same_job:
+            shutil.rmtree(place.folder, ignore_errors=True)
     return replace(measured, took=round(time.monotonic() - began, 1))
 
 
@@ -103,7 +104,7 @@ def _is_found(cell: Cell, records: list[dict[str, Any]]) -> bool:
     if cell.scene.taster:
         return not decisions or search.is_over(decisions)
     if not search.is_over(decisions):
-        return False
+        return cell.resumes and not decisions  # it began with what was found
     slots = search.slots_at_end(records)
     later = search.since_last(moments(records), decisions, slots)
     return rate.is_enough(later, 1, len(slots), time.time(), cell.scene.steady)
@@ -161,5 +162,5 @@ def from_plain(data: dict[str, Any]) -> Measured:
 
 def place_of(cell: Cell, scenes: Path, work: Path, place: Place) -> Place:
     """Return where a cell works."""
-    folder = work / cell.key.replace("/", "-")
+    folder = work / (replace(cell, repeat=1) if cell.same_job else cell).key.replace("/", "-")
     return replace(place, blend=scenes / f"{cell.scene.name}.blend", folder=folder)

@@ -119,10 +119,16 @@ class Cell:
     scene: Scene
     way: Way
     repeat: int
+    same_job: bool = False
+    """All repeats are runs of one job."""
 
     @property
     def key(self) -> str:
         return f"{self.scene.name}/{self.way.name}/{self.repeat}"
+
+    @property
+    def resumes(self) -> bool:
+        return self.same_job and self.repeat > 1
 
 
 def way(text: str) -> Way:
@@ -138,16 +144,16 @@ def way(text: str) -> Way:
     raise ValueError(f"'{text}' is no way to render: there are {', '.join((*PLAIN, *OURS))}, 2 and 2x8.")
 
 
-def cells(scene: Scene, ways: Sequence[str], repeats: int, cards: int) -> Iterator[Cell]:
+def cells(scene: Scene, ways: Sequence[str], repeats: int, cards: int, go_on: bool = False) -> Iterator[Cell]:
     """Yield the cells of a scene: all ways once, then all again, so that what drifts hits all alike.
 
-    With one card, ways that are another one there are left out.
+    With one card, ways that are another one there are left out. ``go_on``: Auto searches in its first cell only.
     """
     same = {"plain-combined", "one", "combined"} if cards == 1 else set()
     for repeat in range(1, repeats + 1):
         for text in ways or scene.ways:
             if text not in same:
-                yield Cell(scene, way(text), repeat)
+                yield Cell(scene, way(text), repeat, same_job=go_on and text == "auto")
 
 
 def shares(names: Iterable[str], minutes: float) -> dict[str, float]:
@@ -159,6 +165,8 @@ def shares(names: Iterable[str], minutes: float) -> dict[str, float]:
 
 def expected(cell: Cell, before: Mapping[str, float], start: float = 12.0) -> float:
     """Return the seconds that a cell will take: what it took before, else a guess."""
+    if cell.resumes:
+        return start + cell.scene.steady
     took = [seconds for key, seconds in before.items() if key.rsplit("/", 1)[0] == f"{cell.scene.name}/{cell.way.name}"]
     if took:
         return max(took)

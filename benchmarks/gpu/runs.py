@@ -148,9 +148,13 @@ class EngineRun:
         self.jobs = place.folder / "jobs"
         self._log = place.folder / "engine.log"
         self._follow: Follow | None = None
-        argv = [sys.executable, "-m", "dispatch", "render", str(place.blend), "--jobs-dir", str(self.jobs), "-q"]
-        argv += ["-o", str(place.folder / "pictures" / "f_####"), "-f", f"1-{cell.scene.frames}", "--overwrite"]
-        argv += layout_words(cell, place.cards)
+        argv = [sys.executable, "-m", "dispatch"]
+        if cell.resumes and (folder := self.folder):
+            argv += ["resume", str(folder), "-q"]
+        else:
+            argv += ["render", str(place.blend), "--jobs-dir", str(self.jobs), "-q", "--overwrite"]
+            argv += ["-o", str(place.folder / "pictures" / "f_####"), "-f", f"1-{cell.scene.frames}"]
+            argv += layout_words(cell, place.cards)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -160,9 +164,10 @@ class EngineRun:
         return next((path.parent for path in self.jobs.glob("*/journal.jsonl")), None)
 
     def records(self) -> list[dict[str, Any]]:
+        """Return the journal's records of this run so far."""
         if self._follow is None and (folder := self.folder):
             self._follow = Follow(folder / "journal.jsonl")
-        return self._follow.read() if self._follow else []
+        return [record for record in self._follow.read() if record["at"] >= self.start] if self._follow else []
 
     def moments(self) -> dict[str, list[float]]:
         """By slot: when its pictures were in place."""

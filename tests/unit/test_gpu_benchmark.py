@@ -189,6 +189,29 @@ def reckoned(way: str, checked: bool, tmp_path: Path, steady: float) -> measurin
     return measuring._reckon(cell, place, run, run.moments(), Gauge([]))
 
 
+def test_later_cells_of_auto_resume_the_job_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And count nothing of what it did before."""
+    cells = list(plan.cells(plan.SCENES["light"], ["auto", "2"], 2, 4, go_on=True))
+    assert [cell.key for cell in cells] == ["light/auto/1", "light/2/1", "light/auto/2", "light/2/2"]
+    assert [cell.resumes for cell in cells] == [False, False, True, False]
+    place = runs.Place(tmp_path, tmp_path, ())
+    places = [measuring.place_of(cell, tmp_path, tmp_path, place) for cell in cells]
+    assert places[0].folder == places[2].folder
+    assert len({place.folder for place in places}) == 3
+    started: list[list[str]] = []
+    monkeypatch.setattr(runs.subprocess, "Popen", lambda argv, **_: started.append(argv))
+    job = places[0].folder / "jobs" / "20260101-light"
+    job.mkdir(parents=True)
+    runs.EngineRun(cells[2], places[2])
+    assert started[0][3] == "render", "there is no job yet"
+    (job / "journal.jsonl").write_text(json.dumps({"what": "opened", "at": "2026-01-01T00:00:00+00:00"}) + "\n")
+    run = runs.EngineRun(cells[2], places[2])
+    assert started[1][3:5] == ["resume", str(job)]
+    with (job / "journal.jsonl").open("a") as file:
+        file.write(json.dumps({"what": "opened", "at": datetime.now(UTC).isoformat()}) + "\n")
+    assert len(run.records()) == 1
+
+
 def spawned(*slots: str) -> list[dict[str, object]]:
     return [{"what": "spawn", "worker": n, "slot": slot} for n, slot in enumerate(slots)]
 
