@@ -24,8 +24,7 @@ from .prospect import Cores, Prospect, worth_it
 from .roster import SlotRecord, Worker, WorkerState
 from .squeeze import BACK, Squeeze
 from .timing import WARM_UP
-from .trial import least
-from .tries import Tries
+from .tries import Tries, least
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -248,7 +247,7 @@ class Auto:
             left=self._left(),
             load=load,
             interval=interval,
-            each=least(len(here)),
+            each=least(len(here), interval),
             share=part * kind.rate / total,
         )
 

@@ -43,13 +43,7 @@ SURE = 4.0
 """A plain gain is so many times its error: then each of the two pairs is three quarters of it at least."""
 
 EACH = 4
-"""Frames that each worker finishes in a block, at least: workers that share a card take turns in changing order …"""
-
-FEW = 2
-"""… or fewer, where there are more cards: a block of long frames takes half a minute …"""
-
-ENOUGH = 8
-"""… but so many on all cards together, for each worker that one of them has."""
+"""Frames that each worker finishes in a block, mostly: workers that share a card take turns in changing order."""
 
 MOST_EACH = 32
 """The same, at most."""
@@ -161,18 +155,18 @@ class Trial:
         tried: Hashable,
         *,
         each: int = EACH,
-        devices: int = 1,
+        least: int = EACH,
     ) -> None:
         """``groups``: worker → its group (workers that are alike), all that take part, ``extra`` ones included.
 
-        ``tried``: the group that the extra workers belong to. ``each``: frames that each worker there finishes in a
-        block, once a few short ones were not clear. ``devices``: those that have an extra worker.
+        ``tried``: the group that the extra workers belong to. ``least``: frames that each worker there finishes in a
+        block, and ``each``, once a few short ones were not clear.
         """
         self._groups = groups
         self.extra = extra
         self._tried = tried
-        self._least = least(devices)
-        self._each = max(self._least, min(MOST_EACH, each))
+        self._least = least
+        self._each = max(least, min(MOST_EACH, each))
         self._short = True
         self._others = frozenset(groups.values()) - {tried}
         self._blocks = 0
@@ -277,11 +271,6 @@ class Trial:
             if loss < -2.0 * its_error:
                 return middle + weight * loss, hypot(error, weight * its_error)
         return middle, error
-
-
-def least(devices: int) -> int:
-    """Return how many frames each worker finishes in a block at least, with so many devices that are alike."""
-    return max(FEW, min(EACH, -(-ENOUGH // devices)))
 
 
 def _middle(pairs: Sequence[Pair]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from .berths import Berths, ready
 from .kinds import Kind
 from .model import Device
 from .roster import SlotRecord, WorkerState
-from .trial import MOST_EACH, MOST_PAIRS, Answer, Compared, Trial, least
+from .trial import EACH, MOST_EACH, MOST_PAIRS, Answer, Compared, Trial
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -33,6 +33,16 @@ SEARCH = 0.1
 
 BLOCKS = 8
 """Blocks of a comparison, mostly."""
+
+FEW = 2
+"""Frames that each worker finishes in a block at least, where there are several cards …"""
+
+ENOUGH = 8
+"""… but so many on all cards together, for each worker that one of them has …"""
+
+LONG = 2.0
+"""… and half of that where a worker's frame takes so many seconds: within half a minute the machine itself changes. On two
+H200 (*sync*, eight seconds a frame) the first two frames of each block said in each comparison what all four did."""
 
 RESTARTS = 3
 """How often a comparison begins anew because a worker ended in its middle."""
@@ -61,8 +71,10 @@ class Try:
     """Seconds that it should take."""
     cost: float
     """Device seconds of a frame before it."""
+    least: int
+    """Frames that each worker finishes in a short block of the comparison, …"""
     each: int
-    """Frames that each worker finishes in a block of the comparison."""
+    """… and in a long one."""
     doubt: bool = False
     """Whether the workers were there before."""
     trial: Trial | None = None
@@ -116,10 +128,11 @@ class Tries:
         """
         devices = frozenset(device.id for record in records for device in record.slot.devices)
         interval = cost * (kind.level + 1)
-        each = max(least(len(devices)), min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
+        fewest = least(len(devices), interval)
+        each = max(fewest, min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
         reckoned = load + 2 * MOST_PAIRS * each * interval
         crew = [record for d in kind.devices if d.id in devices for record in self._berths.of(d)]
-        self._run = Try(kind, kind.level + 1, records, crew, devices, at, reckoned, cost, each, doubt)
+        self._run = Try(kind, kind.level + 1, records, crew, devices, at, reckoned, cost, fewest, each, doubt)
 
     def finished(self, at: float, worker: int) -> None:
         """A worker has finished a frame."""
@@ -166,7 +179,7 @@ class Tries:
                     return
                 groups |= {r.worker.id: (kind.noun, device.id in run.devices) for r in records if r.worker}
         extra = frozenset(record.worker.id for record in run.records if record.worker)
-        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each, devices=len(run.devices))
+        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each, least=run.least)
         run.trial.settled()
 
     def _go_on(self, at: float, run: Try, trial: Trial) -> None:
@@ -232,6 +245,17 @@ class Tries:
         run.kind.decided(len(run.devices) / rate if rate else run.cost)
         for kind in self._kinds:
             kind.disturbed()
+
+
+def least(devices: int, interval: float) -> int:
+    """Return how many frames each worker finishes in a block at least.
+
+    Args:
+        devices: That are alike, and have an extra worker.
+        interval: Seconds from one finish of a worker to its next.
+    """
+    enough = ENOUGH if interval < LONG else ENOUGH // 2
+    return max(FEW, min(EACH, -(-enough // devices)))
 
 
 def _figures(at: float, run: Try) -> dict[str, object]:

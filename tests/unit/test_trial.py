@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dispatch.trial import EACH, MOST_PAIRS, PROMISING, Answer, Trial, least
+from dispatch.trial import EACH, MOST_PAIRS, PROMISING, Answer, Trial
+from dispatch.tries import least
 
 
 def play(
@@ -20,16 +21,18 @@ def play(
     noise: float = 0.0,
     seed: int = 0,
     others: int = 0,
+    interval: float = 1.0,
 ) -> Trial:
     """Let workers render until there is an answer.
 
     ``seconds``: of a frame, by the number of tried workers that render and the frame's place in the job. Workers
-    below ``base`` and ``extra`` ones after them are tried; ``others`` are elsewhere.
+    below ``base`` and ``extra`` ones after them are tried; ``others`` are elsewhere. ``interval``: of frames that are
+    known to be long, or not.
     """
     rng = random.Random(seed)
     tried = list(range(base + extra))
     groups = dict.fromkeys(tried, "tried") | dict.fromkeys(range(100, 100 + others), "others")
-    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each, devices=extra)
+    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each, least=least(extra, interval))
     trial.settled()
     ends = {worker: rng.random() for worker in groups}
     frame = 0
@@ -108,14 +111,16 @@ def test_noise_is_seldom_a_gain(cards):
 
 
 @pytest.mark.parametrize("noise", [0.4, 0.8])
-@pytest.mark.parametrize("cards", [2, 4, 8])
-def test_noise_is_never_a_plain_gain(noise, cards):
-    found = [play(shared, base=cards, extra=cards, noise=noise, seed=seed).compared() for seed in range(100)]
+@pytest.mark.parametrize(("cards", "interval"), [(2, 1.0), (4, 1.0), (8, 1.0), (1, 8.0), (2, 8.0)])
+def test_noise_is_never_a_plain_gain(noise, cards, interval):
+    played = {"base": cards, "extra": cards, "noise": noise, "interval": interval}
+    found = [play(shared, seed=seed, **played).compared() for seed in range(100)]
     assert all(compared is not None and compared.pairs > 2 for compared in found)
 
 
 def test_blocks_are_shorter_with_more_devices():
-    assert [least(devices) for devices in (1, 2, 3, 4, 24)] == [4, 4, 3, 2, 2]
+    assert [least(devices, 1.0) for devices in (1, 2, 3, 4, 24)] == [4, 4, 3, 2, 2]
+    assert [least(devices, 8.0) for devices in (1, 2, 3, 4, 24)] == [4, 2, 2, 2, 2]
 
 
 def test_longer_blocks_find_small_gains():
