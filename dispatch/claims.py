@@ -125,9 +125,8 @@ def release_attempt(folder: Path, owner_id: str, attempt: int) -> list[Path]:
     place = WorkingFolder(folder)
     released = []
     for path, record in records.each(place):
-        # Read again: a silent server may have let this wait until the next attempt has made its own.
-        if (record.owner, record.attempt) == (owner_id, attempt) and records.read(path) == record:
-            records.drop(place, path, record)
+        # Unchanged: a silent server may have let this wait until the next attempt has made its own.
+        if (record.owner, record.attempt) == (owner_id, attempt) and records.drop_unchanged(place, path, record):
             released.append(folder / record.name)
     remove_tree(place.temp_of(owner_id, attempt))
     return released

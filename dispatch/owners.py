@@ -114,6 +114,11 @@ def leave(folder: Path, owner_id: str) -> None:
     """Remove everything of the owner: claims left over, temporary files, its file; the working folder where empty."""
     place = WorkingFolder(folder)
     _remove_traces(place, owner_id)
+    # A child that was killed inside the making of a record leaves one that names nobody.
+    cut = [(path, record) for path, record in records.each(place) if not record.owner]
+    if all(file.stem == owner_id for file in entries(place.owners)):  # so whoever made them is gone
+        for path, record in cut:
+            records.drop_unchanged(place, path, record)
     remove(place.owner_file(owner_id))
     place.tidy()
 
@@ -209,14 +214,15 @@ def _clear_strays(place: WorkingFolder, me: str, now: float, heartbeat: float, a
     known = {owner.id for _, owner in _owners(place)} | {dead for _, dead, _ in _graves(place)}
 
     def is_stray(path: Path, owner: str) -> bool:
-        return (owner in also or _is_old(path, now, heartbeat)) and not (owner in known or is_here(place.output, owner))
+        old = (_age(path, now) or 0.0) >= heartbeat
+        return (owner in also or old) and not (owner in known or is_here(place.output, owner))
 
     if any(is_stray(path, record.owner) for path, record in records.each(place)):
         grave = _grave(place, _NOBODY, me)
         try:
-            for path, record in records.each(place) if _is_alone(place, grave) else ():
-                if is_stray(path, record.owner) and records.read(path) == record:
-                    records.drop(place, path, record)
+            for path, record in records.each(place) if _dig_alone(place, grave) else ():
+                if is_stray(path, record.owner):
+                    records.drop_unchanged(place, path, record)
         finally:
             remove(grave)
     for path in entries(place.temp):
@@ -224,7 +230,7 @@ def _clear_strays(place: WorkingFolder, me: str, now: float, heartbeat: float, a
             remove_tree(path)
 
 
-def _is_alone(place: WorkingFolder, grave: Path) -> bool:
+def _dig_alone(place: WorkingFolder, grave: Path) -> bool:
     """Dig nobody's grave; whether no other is dug: a second one would hit what is made anew where we removed a stray."""
     with contextlib.suppress(FileExistsError):
         create_new(grave, b"")
@@ -244,16 +250,10 @@ def _dead(file: Path, owner: Owner, me: Owner, now: float, heartbeat: float) -> 
     return age >= heartbeat
 
 
-def _is_old(path: Path, now: float, heartbeat: float) -> bool:
-    age = _age(path, now)
-    return age is not None and age >= heartbeat
-
-
 def _age(path: Path, now: float) -> float | None:
-    try:
+    with contextlib.suppress(OSError):
         return now - path.stat().st_mtime
-    except OSError:
-        return None
+    return None
 
 
 def _now(folder: Path, me: Owner) -> float:

@@ -88,6 +88,11 @@ def drop(folder: WorkingFolder, path: Path, record: Record) -> bool:
     return remove(path) or not exists(path)
 
 
+def drop_unchanged(folder: WorkingFolder, path: Path, record: Record) -> bool:
+    """`drop` it where it is still what was read: its name may have been claimed anew meanwhile."""
+    return read(path) == record and drop(folder, path, record)
+
+
 def remove_placeholder(final: Path) -> None:
     """Remove the file where it is empty, for good: its record may go after this."""
     if remove_if_empty(final):

@@ -118,15 +118,17 @@ def create_new(path: Path, content: bytes) -> None:
         CannotWrite: the file system refuses.
     """
     try:
-        file = os.fdopen(_again_if_vanished(path.parent, lambda: _open_new(path)), "wb", buffering=0)
+        file = _again_if_vanished(path.parent, lambda: _open_new(path))
     except FileExistsError:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
-        with file:
-            if file.write(content) != len(content):
+        try:
+            if os.write(file, content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(file)
     except OSError as error:
         remove(path)
         raise cannot_write(path, error) from error

@@ -96,6 +96,12 @@ killed(
     overwrite=True,
 )
 killed(
+    "a child killed (-9) in the middle of writing its claim",
+    "what names nobody stays taken until it has stood still for a heartbeat, then the frame is rendered",
+    r"^half a write 0003\.png\.json$",
+    role="child",
+)
+killed(
     "a real child killed (-9) between write and replace",
     "its claim and temporary files are removed, another one renders the frame",
     r"^os\.rename 0003\.png$",

@@ -9,8 +9,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import outside
 import pytest
-from shooting import aim, effects, shoot, spread
+from prepared import ENDS
+from shooting import aim, effects, make, popen, shoot, spread, start
+from waiting import until
+
+from dispatch import job
 
 SEED = int(os.environ.get("MGD_SEED", "1"))
 
@@ -52,6 +57,21 @@ def test_a_real_child_killed_around_the_replacement_of_a_picture(tmp_path: Path,
         folder = tmp_path / f"step-{step}"
         wrong, hit = shoot(folder, [aim(folder, "child", step)], real=True)
         assert wrong == [], (step, hit)
+
+
+def test_a_job_stopped_after_a_child_died_inside_the_making_of_its_claim_leaves_nothing(tmp_path: Path) -> None:
+    """The cut claim names nobody, so it would be taken until a heartbeat has passed: this job's own resume waits."""
+    folder = tmp_path / "job"
+    made = make(folder)
+    bullet = aim(folder, "child", 1, at=r"^half a write 0003\.png\.json$")
+    with (folder / "log").open("wb") as log:
+        dispatcher = popen(made.folder, log, os.environ | bullet.environment())
+        until(bullet.spent.exists, ENDS, "the child's death")
+        job.ask(made.folder, job.Wish.STOP_NOW)
+        assert dispatcher.wait(ENDS) == 3
+    assert not (made.output / ".mgd").exists()
+    assert start(made, folder / "log") == 0
+    assert outside.problems(made.seen(0)) == []
 
 
 def test_killed_in_several_runs_one_after_the_other(tmp_path: Path) -> None:

@@ -505,6 +505,16 @@ def test_a_record_of_nobody_is_taken_until_it_stood_still(out: Path, me: Owner, 
     hold(final, by=me, overwrite=True).release()
 
 
+def test_a_claim_cut_by_the_death_of_a_child_goes_when_the_last_dispatcher_leaves(out: Path, me: Owner) -> None:
+    other, file = joined_elsewhere(out), WorkingFolder(out).record_file("x.png")
+    hold(out / "y.png", by=me).release()
+    file.write_bytes(b"{")
+    owners.leave(out, me.id)
+    assert file.exists(), "a child of the other one may be writing it"
+    owners.leave(out, other.id)
+    assert leftovers(out) == []
+
+
 def test_what_belongs_to_nobody_is_cleared_away_by_one_dispatcher_at_a_time(out: Path, me: Owner) -> None:
     """A second one would hit the record that somebody makes anew where the first one has removed a stray."""
     place, other = WorkingFolder(out), joined_elsewhere(out)
