@@ -151,8 +151,6 @@ class Auto:
         if not all(ready(record) for record in self._machine.open_slots()):
             self._disturbed()
             return
-        if self._machine.checks.overdue(at):
-            return
         for kind in self._kinds:
             if all(self._warm(record) for device in kind.devices for record in self._berths.of(device)):
                 kind.look(at)
@@ -214,7 +212,6 @@ class Auto:
             for _ in range(count):
                 self._berths.add(at, here)
             kind.level += count
-            kind.decided(0.0)
             kind.disturbed()
             self.decide("recall", auto_words.recall(kind.level, kind.noun), kind=kind.name, level=kind.level)
 

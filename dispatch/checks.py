@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FAILURES = 2
 """Checks in a row that led to nothing, until there are no more."""
 
-LONG = 60.0
+OVERDUE = 60.0
 """Seconds that a check waits for Auto; then it comes before the next try. Where frames take seconds the whole search takes
 a quarter of an hour, and what is wrong is to be found before a thousand frames are."""
 
@@ -149,8 +149,8 @@ class Checks:
         return not any(self._choose(w.slot.slot) for w in fresh)  # another kind of card may have nothing to check
 
     def overdue(self, at: float) -> bool:
-        """Whether a check has waited for so long that the next one of Auto's tries waits for it."""
-        return self._put_off is not None and at - self._put_off > LONG
+        """Whether a check has waited for so long that it comes before the next one of Auto's tries."""
+        return self._put_off is not None and at - self._put_off > OVERDUE
 
     def go_on(self, at: float, number: Callable[[], int]) -> None:
         """Give a fresh worker its check, or have one started. ``number`` gives the next attempt its number."""

@@ -80,7 +80,7 @@ class Kind:
     def begin(self, level: int, earlier: Searched | None) -> None:
         """The job begins with so many workers on each, or goes on. ``earlier``: what is known from an earlier run."""
         self.level = level
-        self.doubtful = level > 1 and not self.on_cpu and (earlier is None or earlier.level != level)
+        self.doubtful = level > 1 and not self.on_cpu and (earlier is None or earlier.level < level)
         if earlier:
             self.found, self.failures = earlier.level, earlier.failures
 

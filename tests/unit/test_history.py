@@ -7,6 +7,7 @@ import dataclasses
 import json
 
 import pytest
+import simulated_auto
 from fake_scene import png
 
 from dispatch import history, pictures
@@ -64,6 +65,12 @@ def test_what_auto_had_found_is_known_again(journal):
     journal("auto", decision="keep", words="", kind="A10", level="many")
     past = journal("opened", owner="o2")
     assert past.searched == {"H200": Searched(2, failures=1), "A10": Searched(1)}
+
+
+def test_what_auto_writes_is_what_is_known_again(journal):
+    for _, facts in simulated_auto.decisions(simulated_auto.play_auto(simulated_auto.LIGHT, tasks=4000, cores=64)):
+        past = journal("auto", **facts)
+    assert past.searched == {"Card": Searched(2, failures=1)}
 
 
 def test_attempts_of_another_run_are_not_mixed_up(journal, tmp_path):
