@@ -14,15 +14,18 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 import traceback
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import bpy
 
 FOLDER = Path(os.environ["MGD_GUI"])
 TICK = 0.03
+HEARS = 60.0
+"""Seconds after which a mouse that Blender has not heard of is a fault; on a busy machine it takes one now and then."""
 OURS = "multi_gpu"
 
 _names: dict[str, Any] = {}
@@ -130,16 +133,37 @@ def xdotool(*words: object) -> None:
     subprocess.run(["xdotool", *map(str, words)], check=True, timeout=60)
 
 
-def pointer(x: int, y: int) -> None:
-    """Move the mouse; the origin is the window's lower left corner, as in Blender."""
+class Pointer(bpy.types.Operator):
+    """Tells where Blender believes the mouse to be, in pixels from the window's lower left corner."""
+
+    bl_idname = "mgd.pointer"
+    bl_label = "Where the Mouse Is"
+    bl_options: ClassVar = {"INTERNAL"}
+
+    def invoke(self, _context: Any, event: Any) -> set[str]:
+        _state["pointer"] = (event.mouse_x, event.mouse_y)
+        return {"CANCELLED"}
+
+
+def heard_pointer() -> tuple[int, int]:
+    with bpy.context.temp_override(window=window()):
+        bpy.ops.mgd.pointer("INVOKE_DEFAULT")
+    return _state["pointer"]
+
+
+def pointer(x: int, y: int) -> Generator[float, None, None]:
+    """Move the mouse, and wait until Blender has heard of it; the origin is the window's lower left corner."""
     xdotool("mousemove", x, window().height - 1 - y)
+    end = time.monotonic() + HEARS
+    while heard_pointer() != (x, y):
+        assert time.monotonic() < end, f"the mouse is at {heard_pointer()}, not at {(x, y)}"
+        yield TICK
 
 
 def click(x: int, y: int) -> Generator[float, None, None]:
     """Press and release the left button there."""
-    pointer(x - 3, y)
-    yield 0.1
-    pointer(x, y)
+    yield from pointer(x - 3, y)
+    yield from pointer(x, y)
     yield 0.15
     xdotool("mousedown", 1)
     yield 0.1
@@ -175,8 +199,7 @@ def feel(parts: tuple[float, ...] = (0.5,), step: int = 9) -> Generator[float | 
     for y in range(region.y + region.height - 4, region.y + 2, -step):
         for part in parts:
             x = region.x + int(region.width * part if part >= 0 else region.width + part)
-            pointer(x, y)
-            yield 0.04
+            yield from pointer(x, y)
             if what := under_pointer():
                 yield what, x, y
 
@@ -193,20 +216,29 @@ def buttons(parts: tuple[float, ...] = (0.5,)) -> Generator[float, None, list[st
 
 
 def find(what: str, parts: tuple[float, ...] = (0.5,)) -> Generator[float, None, tuple[int, int] | None]:
-    """Return a place on the first button whose command or property holds these words.
+    """Return a place on the first button whose command or property holds these words, with the mouse on it.
 
-    On a busy machine Blender hears of the pointer late, and what is felt is what the place before was: it is felt twice.
+    A panel that is drawn anew meanwhile moves its buttons: the place is felt again, and where it is another one now, all are.
     """
-    for felt in feel(parts):
-        if not isinstance(felt, tuple):
-            yield felt
-        elif what in felt[0]:
-            x, y = felt[1], felt[2] - 5  # the line before was above it
-            pointer(x, y)
-            yield 0.3
-            if what in under_pointer():
-                return x, y
+    for _ in range(3):
+        for felt in feel(parts):
+            if not isinstance(felt, tuple):
+                yield felt
+            elif what in felt[0]:
+                x, y = felt[1], felt[2] - 5  # the line before was above it
+                yield from pointer(x, y)
+                yield 0.3
+                if what in under_pointer():
+                    return x, y
     return None
+
+
+def press(what: str, parts: tuple[float, ...] = (0.5,)) -> Generator[float, None, tuple[int, int] | None]:
+    """Find that button and press it."""
+    place = yield from find(what, parts)
+    if place is not None:
+        yield from click(*place)
+    return place
 
 
 def small_scene(output: str, frames: int, samples: int = 1) -> None:
@@ -274,6 +306,7 @@ def panel_words() -> list[str]:
     return words
 
 
+bpy.utils.register_class(Pointer)
 bpy.context.preferences.view.show_splash = False
 _names.update(globals())
 bpy.app.timers.register(tick, first_interval=0.5, persistent=True)

@@ -192,15 +192,17 @@ class Session:
 
     def find(self, what: str, parts: tuple[float, ...] = (0.5,)) -> tuple[int, int]:
         """Return where the button is whose command or property path holds these words."""
-        place = self.do(f"find({what!r}, {parts!r})", seconds=240)
-        if place is None:
-            raise AssertionError(f"no button {what!r} in the panel ({self.shot('no-button')}): {self.buttons(parts)}")
-        return tuple(place)
+        return self._place("find", what, parts)
 
     def click(self, what: str, parts: tuple[float, ...] = (0.5,)) -> None:
         """Press that button with the mouse."""
-        x, y = self.find(what, parts)
-        self.do(f"click({x}, {y})")
+        self._place("press", what, parts)
+
+    def _place(self, do: str, what: str, parts: tuple[float, ...]) -> tuple[int, int]:
+        place = self.do(f"{do}({what!r}, {parts!r})", seconds=240)
+        if place is None:
+            raise AssertionError(f"no button {what!r} in the panel ({self.shot('no-button')}): {self.buttons(parts)}")
+        return tuple(place)
 
     def click_beside(self, what: str, part: float) -> None:
         """Press what stands in the row of that button at this part of the width: a menu does not tell its name."""
