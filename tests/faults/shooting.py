@@ -24,20 +24,23 @@ from prepared import ENDS, Prepared, real_job
 from steps import Bullet
 from waiting import until
 
+from dispatch.model import Limits
+
 STEPPED = Path(__file__).with_name("stepped.py")
 
 FRAMES = 6
 
 
-def make(folder: Path, *, overwrite: bool = False, real: bool = False) -> Prepared:
+def make(folder: Path, *, overwrite: bool = False, real: bool = False, limits: Limits = engine.SHORT) -> Prepared:
     """Prepare a job of two workers in this folder. With ``overwrite``, pictures of yesterday lie there."""
     folder.mkdir(parents=True, exist_ok=True)
     output, renders = folder / "out", folder / "renders"
     if real:
-        job = real_job(folder, FRAMES, output=output, overwrite=overwrite, limits=engine.SHORT)
+        job = real_job(folder, FRAMES, output=output, overwrite=overwrite, limits=limits)
         return Prepared(job.folder, output, job.frames, STEPPED)
     blend = write_blend(folder / "a.blend", seconds=0.01, renders=str(renders))
-    made = engine.make_job(folder / "jobs", blend, str(output / "####"), f"1-{FRAMES}", overwrite=overwrite)
+    template, frames = str(output / "####"), f"1-{FRAMES}"
+    made = engine.make_job(folder / "jobs", blend, template, frames, overwrite=overwrite, limits=limits)
     if overwrite:
         output.mkdir()
         for frame in range(1, FRAMES + 1):

@@ -6,9 +6,11 @@ A few of the effects here, spread over a run ($MGD_SEED: others of them); `make 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
+import engine
 import outside
 import pytest
 from prepared import ENDS
@@ -60,9 +62,9 @@ def test_a_real_child_killed_around_the_replacement_of_a_picture(tmp_path: Path,
 
 
 def test_a_job_stopped_after_a_child_died_inside_the_making_of_its_claim_leaves_nothing(tmp_path: Path) -> None:
-    """The cut claim names nobody, so it would be taken until a heartbeat has passed: this job's own resume waits."""
+    """The cut claim names nobody, so it would be taken until a heartbeat has passed: a quarter of an hour here."""
     folder = tmp_path / "job"
-    made = make(folder)
+    made = make(folder, limits=dataclasses.replace(engine.SHORT, heartbeat=900.0))
     bullet = aim(folder, "child", 1, at=r"^half a write 0003\.png\.json$")
     with (folder / "log").open("wb") as log:
         dispatcher = popen(made.folder, log, os.environ | bullet.environment())

@@ -515,6 +515,16 @@ def test_a_claim_cut_by_the_death_of_a_child_goes_when_the_last_dispatcher_leave
     assert leftovers(out) == []
 
 
+def test_a_record_that_was_made_anew_since_it_was_read_stays(out: Path, me: Owner) -> None:
+    mine, place = hold(out / "x.png", by=me, attempt=2), WorkingFolder(out)
+    file = place.record_file("x.png")
+    for earlier in (Record(me.id, 1, True, "x.png"), Record("", 0, False, "")):
+        assert not records.drop_unchanged(place, file, earlier)
+    mine.verify()
+    assert (out / "x.png").exists()
+    mine.release()
+
+
 def test_what_belongs_to_nobody_is_cleared_away_by_one_dispatcher_at_a_time(out: Path, me: Owner) -> None:
     """A second one would hit the record that somebody makes anew where the first one has removed a stray."""
     place, other = WorkingFolder(out), joined_elsewhere(out)
