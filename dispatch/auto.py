@@ -20,7 +20,7 @@ from .gauges import Sample
 from .kinds import Kind, kinds
 from .ledger import TaskState
 from .model import Device
-from .prospect import Cores, Prospect, worth_it
+from .prospect import LIKELY, Cores, Prospect, worth_it
 from .roster import SlotRecord, Worker, WorkerState
 from .squeeze import BACK, Squeeze
 from .timing import WARM_UP
@@ -179,7 +179,7 @@ class Auto:
         if not kind.may_try(at):
             return
         seen = self._foresee(kind, here)
-        if seen.most < prospect.WORTH_A_TRY:
+        if not seen.worth_a_try:
             words = auto_words.no_gain(kind.level, kind.noun, seen)
             self._hold(kind, "gain", words, most=seen.most, busy=seen.busy, cpu=seen.cpu)
             return
@@ -191,7 +191,7 @@ class Auto:
             memory, need = ("RAM", self._capacity.ram) if fits else ("VRAM", self._capacity.vram(here[0]))
             self._hold(kind, memory, auto_words.no_room(kind.level, kind.noun, memory, need), need=need)
             return
-        if not self._worth(kind, here, seen.most, self._load, part=len(chosen) / len(here)):
+        if not self._worth(kind, here, seen.likely, self._load, part=len(chosen) / len(here)):
             self._hold(kind, LEFT, auto_words.too_short(kind.level, kind.noun, seen), most=seen.most)
             return
         self._tries.begin(at, kind, self._berths.add(at, chosen), cost, load=self._load, left=self._left())
@@ -234,12 +234,12 @@ class Auto:
             on_cpu=kind.on_cpu,
         )
 
-    def _worth(self, kind: Kind, here: list[Device], most: float, load: float, *, part: float) -> bool:
+    def _worth(self, kind: Kind, here: list[Device], gain: float, load: float, *, part: float) -> bool:
         total = sum(other.rate for other in self._kinds)
         workers = sum(len(self._berths.of(device)) for device in here)
         interval = workers / kind.rate
         return worth_it(
-            most,
+            gain,
             workers=kind.level,
             left=self._left(),
             load=load,
@@ -251,7 +251,7 @@ class Auto:
     def _doubt(self, at: float, kind: Kind, here: list[Device], cost: float) -> None:
         """Whether the last worker of each device still pays: frames are others now, or it was never measured."""
         records = [found[-1] for device in here if len(found := self._berths.of(device)) == kind.level]
-        if records and self._worth(kind, here, 1.0 / kind.level, 0.0, part=len(records) / len(here)):
+        if records and self._worth(kind, here, LIKELY / kind.level, 0.0, part=len(records) / len(here)):
             kind.level -= 1
             self._tries.begin(at, kind, records, cost, load=self._load, left=self._left(), doubt=True)
             words = auto_words.try_fewer(kind.level + 1, kind.noun, others=kind.others)

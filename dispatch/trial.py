@@ -17,8 +17,8 @@ from enum import Enum
 from math import exp, hypot, log, sqrt
 from statistics import median
 
-LEAST_GAIN = log(1.03)
-"""A gain below 3 % is not worth the memory of a worker."""
+LEAST_GAIN = log(1.02)
+"""A gain below 2 % is not worth the memory of a worker."""
 
 PLAIN_PAIRS = 2
 """Pairs, one in each order, that are enough for a plain gain."""

@@ -159,6 +159,19 @@ def test_a_busy_processor_is_a_limit():
     assert any(re.search(r"would gain about \d+ % \(CPU \d+ % busy\)", facts["words"]) for facts in held)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_nearly_busy_processor_is_none(seed):
+    """Idle cores of some percent promise little, and more is often measured."""
+    scene = Scene(
+        evaluate=1.0, sync=22.0, sync_threads=16, gpu=0.34, gap=0.05, write=0.1, carry=0.15, load=5.0, noise=0.1
+    )
+    world = play_auto(scene, FOUR[:2], tasks=1500, cores=32, ram=256 * GB, seed=seed)
+    tries = [facts for name, facts in decisions(world) if name == "try"]
+    assert len(tries) == 3
+    assert tries[-1]["limit"] == "cpu"
+    assert tries[-1]["most"] < 0.05
+
+
 def test_a_short_job_is_not_disturbed():
     assert names(play_auto(LIGHT, tasks=100, cores=64)) in ([], ["hold"])
     world = play_auto(LIGHT, tasks=150, cores=64)

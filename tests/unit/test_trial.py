@@ -131,6 +131,18 @@ def test_longer_blocks_find_small_gains():
     assert sum(kept) >= 18
 
 
+def test_a_gain_of_three_percent_is_found_and_one_of_one_percent_is_none():
+    def kept(gain):
+        found = [
+            play(lambda count, frame: 1.0 if count == 2 else 2.0 / (1.0 + gain), each=24, noise=0.05, seed=seed)
+            for seed in range(40)
+        ]
+        return sum(trial.answer() is Answer.KEEP for trial in found)
+
+    assert kept(0.03) >= 32
+    assert kept(0.01) <= 8
+
+
 def test_what_others_lose_counts():
     """The extra workers take the processor from devices that have none."""
     rng = random.Random(1)
