@@ -15,7 +15,7 @@ from typing import Any
 
 from . import rate, search
 from .gauge import Busy, Gauge
-from .plan import WHOLE, Cell
+from .plan import WHOLE, Cell, longest
 from .runs import EngineRun, Place, PlainRun, checks, moments, phases
 
 PAUSE = 0.25
@@ -65,7 +65,7 @@ def measure(cell: Cell, place: Place, limit: float, keep: Keep) -> Measured:
         with Gauge([card.uuid for card in used if card.uuid]) as gauge:
             run = PlainRun(cell, place) if cell.way.is_plain else EngineRun(cell, place)
             try:
-                _wait(cell, place, run, began + min(limit, cell.scene.most))
+                _wait(cell, place, run, began + min(limit, longest(cell)))
                 seen = run.moments()  # what comes while it ends does not count
             finally:
                 run.end()

@@ -21,6 +21,9 @@ from dataclasses import dataclass, replace
 WHOLE = 250
 """Frames of the job whose seconds are told: a ten-second shot."""
 
+RECALL = 50.0
+"""Seconds until a resumed Auto job renders with what it had found."""
+
 PLAIN = ("plain-one", "plain-combined", "plain")
 OURS = ("one", "combined", "auto")
 _INSTANCES = re.compile(r"([1-9]\d?)(?:x([1-9]\d{0,2}))?")
@@ -166,13 +169,18 @@ def shares(names: Iterable[str], minutes: float) -> dict[str, float]:
 def expected(cell: Cell, before: Mapping[str, float], start: float = 12.0) -> float:
     """Return the seconds that a cell will take: what it took before, else a guess."""
     if cell.resumes:
-        return start + cell.scene.steady
+        return start + RECALL + cell.scene.steady
     took = [seconds for key, seconds in before.items() if key.rsplit("/", 1)[0] == f"{cell.scene.name}/{cell.way.name}"]
     if took:
         return max(took)
     if cell.scene.a_frame:
         return start + cell.scene.a_frame * (1 if cell.way.is_plain else 1 + cell.way.per_device)
     return start + (cell.scene.search if cell.way.name == "auto" else cell.scene.steady)
+
+
+def longest(cell: Cell) -> float:
+    """Return the seconds after which a cell is cut, search or not; a resumed job may begin to search again."""
+    return min(cell.scene.most, 1.5 * expected(cell, {})) if cell.resumes else cell.scene.most
 
 
 def tiny(scene: Scene) -> Scene:

@@ -212,6 +212,12 @@ def test_later_cells_of_auto_resume_the_job_of_the_first(tmp_path: Path, monkeyp
     assert len(run.records()) == 1
 
 
+def test_a_later_cell_of_auto_has_time_for_what_was_found_and_for_no_search_of_its_own() -> None:
+    first, resumed = plan.cells(plan.SCENES["sync"], ["auto"], 2, 4, go_on=True)
+    assert plan.longest(first) == first.scene.most
+    assert plan.RECALL + resumed.scene.steady < plan.expected(resumed, {}) < plan.longest(resumed) < first.scene.most
+
+
 def spawned(*slots: str) -> list[dict[str, object]]:
     return [{"what": "spawn", "worker": n, "slot": slot} for n, slot in enumerate(slots)]
 
