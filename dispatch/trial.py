@@ -26,6 +26,10 @@ PLAIN_PAIRS = 2
 LEAST_PAIRS = 3
 """Pairs that are enough for any other answer."""
 
+ABOVE_NOISE = 2.2
+"""A gain is so many times its error at least. It is looked at up to ten times: by pure noise one comparison in seventeen says
+that something was gained, with 2.0 one in twelve."""
+
 MOST_PAIRS = 8
 """Pairs after which a gain that is not there by then is none …"""
 
@@ -48,8 +52,9 @@ EACH = 4
 MOST_EACH = 32
 """The same, at most."""
 
-LONGER = 1.5
-"""Blocks that are longer by so much replace the short ones; else both count."""
+LONGER = 3.0
+"""Blocks that are so many times as long as the short ones replace them where these are not clear; else there are no short
+ones, since half of such a comparison would be spent on what does not count."""
 
 OTHERS = 2
 """Frames that each worker elsewhere finishes at least in a block."""
@@ -159,15 +164,15 @@ class Trial:
     ) -> None:
         """``groups``: worker → its group (workers that are alike), all that take part, ``extra`` ones included.
 
-        ``tried``: the group that the extra workers belong to. ``least``: frames that each worker there finishes in a
-        block, and ``each``, once a few short ones were not clear.
+        ``tried``: the group that the extra workers belong to. ``each``: frames that each worker there finishes in a
+        block. Where that is much, the first few blocks have ``least``.
         """
         self._groups = groups
         self.extra = extra
         self._tried = tried
         self._least = least
         self._each = max(least, min(MOST_EACH, each))
-        self._short = True
+        self._short = self._each >= LONGER * self._least
         self._others = frozenset(groups.values()) - {tried}
         self._blocks = 0
         self._before: Block | None = None
@@ -239,7 +244,7 @@ class Trial:
         if count < LEAST_PAIRS:
             return Answer.KEEP if middle > max(PLAIN, SURE * error) else None
         gains = [pair.gain for pair, _ in self._pairs]
-        least = max(CLEAR if self._short else LEAST_GAIN, 2.0 * error)
+        least = max(CLEAR if self._short else LEAST_GAIN, ABOVE_NOISE * error)
         if count == LEAST_PAIRS:
             if min(*gains, middle) > least:
                 return Answer.KEEP
@@ -254,9 +259,7 @@ class Trial:
     def _lengthen(self) -> None:
         """Go on with longer blocks where the short ones do not agree on something clear."""
         if self._short and len(self._pairs) == LEAST_PAIRS and self.answer() is None:
-            self._short = False
-            if self._each >= LONGER * self._least:
-                self._pairs = []
+            self._short, self._pairs = False, []
 
     def _without(self) -> float:
         return median(pair.without.rate for pair, _ in self._pairs)
