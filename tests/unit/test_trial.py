@@ -124,6 +124,19 @@ def test_blocks_are_shorter_with_more_devices():
     assert [least(devices, 8.0) for devices in (1, 2, 3, 4, 24)] == [4, 2, 2, 2, 2]
 
 
+@pytest.mark.parametrize(("each", "first"), [(2, 2), (4, 4), (5, 5), (6, 2), (24, 2)])
+def test_short_blocks_come_first_where_long_ones_take_three_times_as_long(each, first):
+    """Else they would take half of the comparison, and be thrown away."""
+    trial = Trial({0: "tried", 1: "tried"}, frozenset({1}), "tried", each=each, least=2)
+    trial.settled()
+    finishes = 0
+    while trial.with_extra:
+        trial.finished(float(finishes), finishes % 2)
+        finishes += 1
+        assert finishes < 100
+    assert finishes == 2 * (1 + first), "a frame of each that was begun before, then those that count"
+
+
 def test_longer_blocks_find_small_gains():
     def slightly(count, frame):
         return 1.0 if count == 2 else 2.0 / 1.08
