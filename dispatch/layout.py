@@ -19,6 +19,11 @@ CYCLES = "CYCLES"
 _CPU_LANES = 2
 """One child evaluates and saves while the other renders; more of them only cost memory before it was measured."""
 
+LEAST_THREADS = 2
+"""With one thread and persistent data, a thread of Blender's task scheduler spins from the first frame on (`sched_yield`; 5.0.1,
+seen by a script that sleeps in each frame: one second of processor a second). Two such workers on two cores rendered 1.1 to
+1.4 times slower than with two threads each."""
+
 Named = list[tuple[str, tuple[Device, ...]]]
 
 
@@ -125,4 +130,4 @@ def share(slots: Sequence[tuple[Device, ...]], cores: int, workers: int) -> int:
     """
     cards = {devices for devices in slots if gpus(devices)}
     parts = len(cards) + sum(not gpus(devices) for devices in slots)
-    return max(1, cores // max(1, min(parts, workers)))
+    return max(LEAST_THREADS, cores // max(1, min(parts, workers)))

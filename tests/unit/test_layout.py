@@ -58,6 +58,13 @@ def test_threads_are_shared_by_the_workers_that_can_have_work() -> None:
     assert [slot.threads for slot in layout] == [8, 8, 8, 8]
 
 
+def test_nobody_gets_one_thread_with_which_blender_spins() -> None:
+    assert share([(CPU,), (CPU,)], cores=2, workers=99) == 2
+    assert share([(CPU,)], cores=1, workers=1) == 2
+    assert [slot.threads for slot in plan(CARDS, cores=4, tasks=9)] == [2, 2, 2, 2]
+    assert {slot.threads for slot in plan((CPU,), threads=1, cores=2, tasks=9)} == {1}, "who asks for one gets one"
+
+
 def test_workers_of_one_card_get_its_whole_part_of_the_cores_and_those_of_the_processor_share_it() -> None:
     assert share([CARDS[:1], CARDS[:1], CARDS[1:2]], cores=16, workers=99) == 8
     assert share([(CPU,), (CPU,), CARDS[:1], CARDS[:1]], cores=18, workers=99) == 6
@@ -67,9 +74,9 @@ def test_workers_of_one_card_get_its_whole_part_of_the_cores_and_those_of_the_pr
 
 def test_the_cpu_alone_has_two_lanes_in_auto() -> None:
     assert shape(plan((CPU,), cores=9, tasks=10)) == [("CPU", 4), ("CPU 2", 4)]
-    assert shape(plan((CPU,), cores=2, tasks=10)) == [("CPU", 1), ("CPU 2", 1)]
+    assert shape(plan((CPU,), cores=2, tasks=10)) == [("CPU", 2), ("CPU 2", 2)]
     assert shape(plan((CPU,), cores=8, tasks=1)) == [("CPU", 8)]
-    assert shape(plan((CPU,), cores=1, tasks=10)) == [("CPU", 1)]
+    assert shape(plan((CPU,), cores=1, tasks=10)) == [("CPU", 2)]
 
 
 def test_the_cpu_takes_as_many_lanes_as_are_asked_for() -> None:
