@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import auto_words, events, prospect
 from .berths import MOST, Berths, Given, ready
-from .capacity import Capacity
+from .capacity import UNKNOWN, Capacity
 from .copies import Copies
 from .gauges import Sample
 from .kinds import Kind, kinds
@@ -91,7 +91,7 @@ class Auto:
         if self._frames[worker.id] == 1:
             self._load = at - worker.born
         if len(worker.slot.slot.devices) == 1 and (kind := self._of.get(worker.slot.slot.devices[0].id)):
-            kind.finished(at)
+            kind.finished(at, worker.id)
         self._tries.finished(at, worker.id)
 
     def decide(self, decision: str, words: str, **figures: object) -> None:
@@ -152,8 +152,9 @@ class Auto:
             self._disturbed()
             return
         for kind in self._kinds:
-            if all(self._warm(record) for device in kind.devices for record in self._berths.of(device)):
-                kind.look(at)
+            there = [record for device in kind.devices for record in self._berths.of(device)]
+            if all(self._warm(record) for record in there):
+                kind.look(at, [record.worker.id for record in there if record.worker])
         for kind in sorted(self._kinds, key=lambda kind: -kind.rate / len(kind.devices)):
             here = [device for device in kind.devices if self._berths.of(device)]
             if here and kind.steady(sum(len(self._berths.of(device)) for device in here)):
@@ -178,7 +179,7 @@ class Auto:
             return
         if not kind.may_try(at):
             return
-        seen = self._foresee(kind, here)
+        seen = self._foresee(kind, here, self._room(kind, here, sample))
         if not seen.worth_a_try:
             words = auto_words.no_gain(kind.level, kind.noun, seen)
             self._hold(kind, "gain", words, most=seen.most, busy=seen.busy, cpu=seen.cpu)
@@ -191,13 +192,26 @@ class Auto:
             memory, need = ("RAM", self._capacity.ram) if fits else ("VRAM", self._capacity.vram(here[0]))
             self._hold(kind, memory, auto_words.no_room(kind.level, kind.noun, memory, need), need=need)
             return
-        if not self._worth(kind, here, seen.likely, self._load, part=len(chosen) / len(here)):
+        if not self._worth(kind, here, seen.likely, self._load, part=len(chosen) / len(here), more=seen.more):
             self._hold(kind, LEFT, auto_words.too_short(kind.level, kind.noun, seen), most=seen.most)
             return
-        self._tries.begin(at, kind, self._berths.add(at, chosen), cost, load=self._load, left=self._left())
-        words = auto_words.try_more(kind.level + 1, kind.noun, auto_words.part(len(chosen), len(here)), seen)
+        joined = self._berths.add(at, chosen * seen.more)
+        self._tries.begin(at, kind, joined, cost, load=self._load, left=self._left(), more=seen.more)
+        level = kind.level + seen.more
+        words = auto_words.try_more(level, kind.noun, auto_words.part(len(chosen), len(here)), seen)
         figures = {"most": seen.most, "busy": seen.busy, "cpu": seen.cpu, "limit": seen.limit, "load": self._load}
-        self.decide("try", words, level=kind.level + 1, devices=len(chosen), **figures)
+        self.decide("try", words, level=level, devices=len(chosen), **figures)
+
+    def _room(self, kind: Kind, here: list[Device], sample: Sample) -> int:
+        """Return how many workers may be tried at once on each device: one where nobody tells what fits.
+
+        No more than half of what fits: what one of them needs is known from a few frames.
+        """
+        ram = self._capacity.more_in_ram(sample)
+        rooms = [ram, *(self._capacity.more_in_vram(sample, device) for device in here if not kind.on_cpu)]
+        if kind.single or UNKNOWN in rooms:
+            return 1
+        return max(1, min(MOST - kind.level, min(ram // len(here), *rooms) // 2))
 
     def _recall(self, at: float, kind: Kind, here: list[Device], sample: Sample) -> None:
         """Start at once what an earlier run of the job has found to pay, as far as it fits; the rest is tried anew."""
@@ -215,7 +229,7 @@ class Auto:
             kind.disturbed()
             self.decide("recall", auto_words.recall(kind.level, kind.noun), kind=kind.name, level=kind.level)
 
-    def _foresee(self, kind: Kind, here: list[Device]) -> Prospect:
+    def _foresee(self, kind: Kind, here: list[Device], room: int) -> Prospect:
         machine, since = self._machine, kind.since or 0.0
         loads = [load for d in here if (load := machine.readings.load(d.pci or "", since)) is not None]
         means = [means for d in here if (means := machine.timing.of_device(d.id))]
@@ -232,9 +246,10 @@ class Auto:
             render_share=kind.rate / len(here) * render,
             cores=Cores(self._given.cores, machine.readings.cpu(since), sum(used) / len(used) if used else None),
             on_cpu=kind.on_cpu,
+            room=room,
         )
 
-    def _worth(self, kind: Kind, here: list[Device], gain: float, load: float, *, part: float) -> bool:
+    def _worth(self, kind: Kind, here: list[Device], gain: float, load: float, *, part: float, more: int = 1) -> bool:
         total = sum(other.rate for other in self._kinds)
         workers = sum(len(self._berths.of(device)) for device in here)
         interval = workers / kind.rate
@@ -244,8 +259,9 @@ class Auto:
             left=self._left(),
             load=load,
             interval=interval,
-            each=least(len(here), interval),
+            each=least(len(here) * more, interval),
             share=part * kind.rate / total,
+            more=more,
         )
 
     def _doubt(self, at: float, kind: Kind, here: list[Device], cost: float) -> None:

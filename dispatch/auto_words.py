@@ -51,14 +51,16 @@ def keep(count: int, noun: str, part: str, found: Compared) -> str:
     return f"{workers(count, noun, part)}: {_rates(found.with_extra, found.without)} frames/s ({_figures(found)})."
 
 
-def drop(count: int, noun: str, found: Compared) -> str:
-    """``count``: how many stay."""
-    with_one_more = f"with one more it was {_rates(found.with_extra, found.without)} frames/s"
-    return f"{workers(count, noun)}: {with_one_more} ({_figures(found)})."
+def drop(count: int, noun: str, more: int, found: Compared) -> str:
+    """``count``: how many stay; ``more``: how many were tried beside them."""
+    with_more = f"with {_lower(_number(more))} more it was {_rates(found.with_extra, found.without)} frames/s"
+    return f"{workers(count, noun)}: {with_more} ({_figures(found)})."
 
 
-def not_loaded(count: int, noun: str, why: str) -> str:
-    return f"{workers(count, noun)}: one more was not possible ({why})."
+def not_loaded(count: int, noun: str, more: int, why: str) -> str:
+    return (
+        f"{workers(count, noun)}: {_lower(_number(more))} more {'was' if more == 1 else 'were'} not possible ({why})."
+    )
 
 
 def no_gain(count: int, noun: str, seen: Prospect) -> str:
@@ -72,14 +74,15 @@ def no_room(count: int, noun: str, memory: str, need: int) -> str:
 
 
 def too_short(count: int, noun: str, seen: Prospect) -> str:
-    tail = f"too few frames are left to try a {ordinal(count + 1)}"
-    return f"{workers(count, noun)}: {tail} ({_most(seen)} more frames/s)."
+    what = f"a {ordinal(count + 1)}" if seen.more == 1 else _lower(_number(count + seen.more))
+    return f"{workers(count, noun)}: too few frames are left to try {what} ({_most(seen)} more frames/s)."
 
 
-def cut_short(count: int, noun: str, *, kept: bool) -> str:
-    """``count``: how many stay; ``kept``: the one on trial among them."""
-    what = "less was cut short, and the last one stays" if kept else "more was cut short, and that one goes"
-    return f"{workers(count, noun)}: the comparison with one {what}."
+def cut_short(count: int, noun: str, more: int, *, kept: bool) -> str:
+    """``count``: how many stay; ``more``: how many were on trial; ``kept``: they are among those that stay."""
+    stays, goes = ("the last one stays", "that one goes") if more == 1 else ("the last ones stay", "those go")
+    what = f"less was cut short, and {stays}" if kept else f"more was cut short, and {goes}"
+    return f"{workers(count, noun)}: the comparison with {_lower(_number(more))} {what}."
 
 
 def fewer(name: str, left: int, memory: str, free: int, total: int, need: int) -> str:

@@ -143,7 +143,8 @@ def _searched(history: History, record: dict[str, Any]) -> None:
     if record["decision"] not in ("try", "doubt"):  # which are no answers yet
         name = str(record["kind"])
         failures = history.searched[name].failures if name in history.searched else 0
-        dropped = record["decision"] == "drop" and "gain" in record  # and not because one more was not possible
+        # Not where one more was not possible, nor where several were tried at once: fewer may do good.
+        dropped = record["decision"] == "drop" and "gain" in record and "more" not in record
         history.searched[name] = Searched(int(record["level"]), failures + dropped)
 
 

@@ -7,10 +7,11 @@ frames are counted, and what Auto has learned of the kind. Decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from . import auto_words
+from .blocks import Block
 from .model import Backend, Device
 
 LOOKS = 3
@@ -18,6 +19,12 @@ LOOKS = 3
 
 WINDOW = 60.0
 """Seconds after which a new window begins: what is decided is about the frames of now."""
+
+ENDLESS = 1 << 30
+"""Frames that a worker may finish in a window: it ends by time."""
+
+AT_AN_INSTANT = 1e5
+"""Frames per second that are none: all were heard of in one instant, as after the computer slept."""
 
 OTHER_FRAMES = 2.0
 """Frames that cost so many times as much, or as little, are others: what was learned before does not hold."""
@@ -57,6 +64,8 @@ class Kind:
     """Whether frames have become others since the last try."""
     known_cost: float = 0.0
     """Device seconds of a frame when something was decided last; 0: not yet known."""
+    single: bool = False
+    """Whether several workers at once came to nothing for these frames: one after the other, then."""
     retry_at: float | None = None
     """When what could not be told from noise may be tried again; None: not."""
     said: set[str] = field(default_factory=set)
@@ -64,9 +73,10 @@ class Kind:
     since: float | None = None
     """Begin of the window; None: none is open."""
     looks: int = 0
-    _first: float = 0.0
-    _last: float = 0.0
-    _count: int = 0
+    window: Block | None = None
+    """What its workers did since then; None: none is open."""
+    rested: set[int] = field(default_factory=set)
+    """Workers that rested until now: none is opened before each has finished a frame, as until then less is busy."""
 
     @property
     def name(self) -> str:
@@ -84,41 +94,47 @@ class Kind:
         if earlier:
             self.found, self.failures = earlier.level, earlier.failures
 
-    def finished(self, at: float) -> None:
+    def finished(self, at: float, worker: int) -> None:
         """One of its workers has finished a frame."""
-        if self.since is not None:
-            self._first = self._first if self._count else at
-            self._last = at
-            self._count += 1
+        self.rested.discard(worker)
+        if self.window is not None:
+            self.window.finished(at, worker)
 
-    def look(self, at: float) -> None:
-        """Every worker is warm and nothing has changed since the last look."""
+    def look(self, at: float, workers: Collection[int]) -> None:
+        """Its workers, all of them, are warm, and nothing has changed since the last look."""
+        if not self.rested.isdisjoint(workers):
+            return
         if self.since is None or at - self.since > WINDOW:
-            self.since, self.looks, self._count = at, 0, 0
+            self.since, self.looks = at, 0
+            self.window = Block(dict.fromkeys(workers, ENDLESS), dict.fromkeys(workers, self.noun), {})
         self.looks += 1
 
-    def disturbed(self) -> None:
-        """What was counted is about another state of things."""
-        self.since, self.looks, self._count = None, 0, 0
+    def disturbed(self, rested: Collection[int] = ()) -> None:
+        """What was counted is about another state of things. ``rested``: workers that go on now."""
+        self.rested.update(rested)
+        self.since, self.looks, self.window = None, 0, None
 
     def steady(self, workers: int) -> bool:
         """Whether enough was counted with so many workers."""
-        return self.looks > LOOKS and self._count > 2 * workers and self.rate > 0.0
+        return self.window is not None and self.looks > LOOKS and self.window.count > workers and self.rate > 0.0
 
     @property
     def rate(self) -> float:
         """Frames per second of all of them; 0 while unknown."""
-        passed = self._last - self._first
-        return (self._count - 1) / passed if self._count > 1 and passed > 0 else 0.0
+        rate = self.window.rate({self.noun}).rate if self.window else 0.0
+        return rate if rate < AT_AN_INSTANT else 0.0
 
     def cost(self, devices: int) -> float:
         """Return the device seconds of a frame, with so many of them at work."""
         return devices / self.rate if self.rate else 0.0
 
-    def failed(self, retry_at: float | None) -> None:
-        """A try has failed."""
-        self.failures += 1
-        self.retry_at = retry_at
+    def failed(self, retry_at: float | None, more: int = 1) -> None:
+        """A try of so many more workers has failed. Of several: fewer may still do good."""
+        if more > 1:
+            self.single = True
+        else:
+            self.failures += 1
+            self.retry_at = retry_at
 
     def decided(self, cost: float) -> None:
         """Something was decided about frames that cost so many device seconds."""
@@ -134,6 +150,7 @@ class Kind:
         self.renewals += 1
         self.others = True
         self.doubtful = self.level > 1 and not self.on_cpu and self.renewals <= RENEWALS
+        self.single = False
         self.known_cost = 0.0  # the window has frames of both sorts: the next one tells
         self.said = set()
         self.disturbed()

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, log1p
+
+from .trial import PLAIN
 
 WORTH_A_TRY: Mapping[str, float] = {"share": 0.05, "device": 0.05, "cpu": 0.01}
 """A smaller gain at most is no reason to try. What idle cores promise is no bound: on two H200 with 32 cores that were 97 to
 98 % busy (*sync*) it was 1 to 5 % for a fourth worker, and 3 to 4 % were measured."""
 
 LIKELY = 0.5
-"""Part of such a bound that is expected: workers that share a card slow each other."""
+"""Part of such a bound that is expected at least: workers that share a card slow each other, the more the busier it is."""
+
+AT_ONCE = 3
+"""So many times as many workers as there are may join them at once, where cards and processor are far from busy."""
 
 BLOCKS = 6
-"""Blocks of a comparison that ends early; half of them begin with a frame that does not count."""
+"""Blocks of a comparison that ends early; half of them begin with a frame that does not count …"""
+
+PLAIN_BLOCKS = 2
+"""… and of one that finds a plain gain."""
 
 DISTURBS = 0.25
 """Part of a worker's loading time that the others lose to it."""
@@ -43,6 +52,8 @@ class Prospect:
     """Part of all cores that is busy; None: not told."""
     devices: int = 1
     """How many of them there are."""
+    more: int = 1
+    """Workers to be tried at once on each of them, beside those that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +68,11 @@ class Cores:
 
 
 def prospect(
-    *, workers: int, devices: int, load: float | None, render_share: float, cores: Cores, on_cpu: bool
+    *, workers: int, devices: int, load: float | None, render_share: float, cores: Cores, on_cpu: bool, room: int = 1
 ) -> Prospect:
-    """Return what one worker more beside ``workers`` a device can gain at most, on all devices that are alike.
+    """Return what more workers beside ``workers`` a device can gain at most, on all devices that are alike.
+
+    One more, mostly; more of them where what is idle would do for that.
 
     Args:
         workers: On each of them.
@@ -67,15 +80,19 @@ def prospect(
         load: Mean percent of the time in which a kernel ran on them; None: not told.
         render_share: Seconds in the render phase per second and device, an upper bound of what is busy.
         on_cpu: The device is the processor itself.
+        room: Workers that may join those of each device at once.
     """
     told = cores.load if on_cpu else load
     busy = min(1.0, max(0.01, told / 100.0 if told is not None else render_share))
-    gains: Mapping[str, float] = {"share": 1.0 / workers, "device": 1.0 / busy - 1.0, "cpu": _idle_cores(cores, on_cpu)}
+    idle = {"device": 1.0 / busy - 1.0, "cpu": _idle_cores(cores, on_cpu)}
+    told_enough = on_cpu or idle["cpu"] < inf
+    more = max(1, min(room, AT_ONCE * workers, int(LIKELY * workers * min(idle.values())))) if told_enough else 1
+    gains: Mapping[str, float] = {"share": more / workers, **idle}
     short = [name for name, gain in gains.items() if gain < WORTH_A_TRY[name]]
     limit = min(short or gains, key=lambda name: gains[name])
-    likely = min(gains["cpu"], LIKELY * min(gains["share"], gains["device"]))
+    likely = min(gains["cpu"], max(LIKELY, 1.0 - busy) * min(gains["share"], gains["device"]))
     cpu = None if cores.load is None else cores.load / 100.0
-    return Prospect(gains[limit], likely, not short, busy, told is not None, limit, cpu, devices)
+    return Prospect(gains[limit], likely, not short, busy, told is not None, limit, cpu, devices, more)
 
 
 def _idle_cores(cores: Cores, on_cpu: bool) -> float:
@@ -85,13 +102,21 @@ def _idle_cores(cores: Cores, on_cpu: bool) -> float:
     12 % for a fourth, 3 and 3 % measured.
     """
     if on_cpu or cores.load is None or not cores.used:
-        return float("inf")
+        return inf
     free = cores.count * (1.0 - cores.load / 100.0)
     return max(0.0, free) / cores.used
 
 
 def worth_it(
-    gain: float, *, workers: int, left: float, load: float, interval: float, each: int, share: float = 1.0
+    gain: float,
+    *,
+    workers: int,
+    left: float,
+    load: float,
+    interval: float,
+    each: int,
+    share: float = 1.0,
+    more: int = 1,
 ) -> bool:
     """Whether a try pays before the job ends.
 
@@ -102,9 +127,11 @@ def worth_it(
         interval: Seconds from one finish of a worker to its next.
         each: Frames that each worker finishes in a block.
         share: Part of the job's frames that these devices render.
+        more: Workers that join those of each device.
     """
-    slower = interval * (workers + 1) / workers / (1.0 + gain)
-    compare = (BLOCKS * each + BLOCKS / 2) * slower
+    slower = interval * (workers + more) / workers / (1.0 + gain)
+    blocks = PLAIN_BLOCKS if log1p(gain) > PLAIN else BLOCKS
+    compare = (blocks * each + blocks / 2) * slower
     after = left - load - 2 * slower - compare
     saved = (after + compare / 2) * share * gain / (1.0 + gain)
     return after > 0.0 and saved > DISTURBS * load + LOSES * compare * share

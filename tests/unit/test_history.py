@@ -59,6 +59,9 @@ def test_what_auto_had_found_is_known_again(journal):
     journal("opened", owner="o1")
     journal("auto", decision="keep", words="", kind="H200", level=2, gain=0.3)
     journal("auto", decision="drop", words="", kind="H200", level=2, gain=0.01)
+    journal(
+        "auto", decision="drop", words="several at once: one may still pay", kind="H200", level=2, gain=0.01, more=3
+    )
     journal("auto", decision="try", words="", kind="H200", level=3)
     journal("auto", decision="drop", words="one more was not possible", kind="A10", level=1)
     journal("auto", decision="keep", words="", level=5)

@@ -34,6 +34,7 @@ PURE = frozenset(
         "fit_words",
         "roster",
         "blame",
+        "blocks",
         "hold",
         "streak",
         "quarantine",

@@ -10,8 +10,8 @@ from dispatch.prospect import Cores, prospect, worth_it
 IDLE = Cores(32, load=20.0, used=6.0)
 
 
-def seen(load: float, cores: Cores, workers: int = 3, *, on_cpu: bool = False):
-    return prospect(workers=workers, devices=2, load=load, render_share=0.2, cores=cores, on_cpu=on_cpu)
+def seen(load: float, cores: Cores, workers: int = 3, *, on_cpu: bool = False, room: int = 1):
+    return prospect(workers=workers, devices=2, load=load, render_share=0.2, cores=cores, on_cpu=on_cpu, room=room)
 
 
 @pytest.mark.parametrize(("load", "tried"), [(50.0, True), (90.0, True), (96.0, False), (100.0, False)])
@@ -40,7 +40,31 @@ def test_the_bound_that_allows_no_try_is_the_one_that_is_told():
 
 def test_where_nobody_tells_the_phases_and_the_number_of_workers_bound_it():
     found = prospect(workers=2, devices=1, load=None, render_share=0.25, cores=Cores(8), on_cpu=False)
-    assert (found.limit, found.most, found.likely, found.told) == ("share", 0.5, 0.25, False)
+    assert (found.limit, found.most, found.likely, found.told) == ("share", 0.5, 0.375, False)
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "workers", "room", "more"),
+    [
+        pytest.param(6.0, Cores(64, load=5.0, used=3.0), 1, 7, 3, id="both idle: four times as many"),
+        pytest.param(6.0, Cores(64, load=5.0, used=3.0), 1, 2, 2, id="room for two"),
+        pytest.param(6.0, Cores(64, load=5.0, used=3.0), 2, 6, 6, id="up to what a device may have"),
+        pytest.param(40.0, Cores(64, load=20.0, used=12.0), 4, 4, 3, id="as the half of what is idle allows"),
+        pytest.param(38.0, Cores(64, load=12.0, used=7.0), 1, 7, 1, id="the card is nearer to its end"),
+        pytest.param(6.0, Cores(32, load=58.0, used=18.0), 1, 7, 1, id="the processor is"),
+        pytest.param(6.0, Cores(32), 1, 7, 1, id="nobody tells what the processor does"),
+    ],
+)
+def test_several_workers_are_tried_at_once_where_card_and_processor_are_far_from_busy(load, cores, workers, room, more):
+    found = seen(load, cores, workers, room=room)
+    assert found.more == more
+    assert found.most <= more / workers, "no more than each of them renders as much as the first"
+
+
+def test_a_job_of_few_frames_is_worth_a_try_that_is_decided_at_once():
+    frames = {"workers": 1, "load": 10.0, "interval": 2.0, "each": 2, "left": 60.0}
+    assert worth_it(2.0, more=3, **frames)
+    assert not worth_it(0.2, **frames)
 
 
 def test_on_the_processor_its_own_load_counts():

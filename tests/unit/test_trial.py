@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dispatch.blocks import Block
 from dispatch.trial import EACH, MOST_PAIRS, PROMISING, Answer, Trial
 from dispatch.tries import least
 
@@ -22,20 +23,29 @@ def play(
     seed: int = 0,
     others: int = 0,
     interval: float = 1.0,
+    alone: int = 0,
 ) -> Trial:
     """Let workers render until there is an answer.
 
     ``seconds``: of a frame, by the number of tried workers that render and the frame's place in the job. Workers
     below ``base`` and ``extra`` ones after them are tried; ``others`` are elsewhere. ``interval``: of frames that are
-    known to be long, or not.
+    known to be long, or not. ``alone``: frames that are rendered without the extra workers just before, and told.
     """
     rng = random.Random(seed)
     tried = list(range(base + extra))
     groups = dict.fromkeys(tried, "tried") | dict.fromkeys(range(100, 100 + others), "others")
-    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each, least=least(extra, interval))
-    trial.settled()
     ends = {worker: rng.random() for worker in groups}
-    frame = 0
+    before = Block(dict.fromkeys(tried[:base], alone), groups, {})
+    for frame in range(alone):
+        worker = min(tried[:base], key=lambda w: ends[w])
+        before.finished(ends[worker], worker)
+        ends[worker] += seconds(base, frame) * rng.lognormvariate(0.0, noise)
+    for worker in tried[base:] if alone else ():
+        ends[worker] += ends[0]
+    known = before.rate({"tried"}) if alone else None
+    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each, least=least(extra, interval), before=known)
+    trial.settled()
+    frame = alone
     while trial.answer() is None:
         active = {w: end for w, end in ends.items() if trial.with_extra or w not in trial.extra}
         worker = min(active, key=lambda w: active[w])
@@ -66,6 +76,16 @@ def test_what_gains_is_kept_after_three_pairs_and_what_gains_plainly_after_two(g
     assert found.gain == pytest.approx(gain)
     assert found.without == pytest.approx(2.0)
     assert found.with_extra == pytest.approx(2.0 * (1.0 + gain))
+
+
+@pytest.mark.parametrize(("gain", "pairs"), [(2.0, 1), (0.45, 1), (0.35, 2)])
+def test_what_gains_plainly_over_before_and_after_is_kept_after_one_pair(gain, pairs):
+    trial = play(lambda count, frame: 1.0 if count == 2 else 2.0 / (1.0 + gain), alone=12)
+    found = trial.compared()
+    assert trial.answer() is Answer.KEEP
+    assert found is not None
+    assert found.pairs == pairs
+    assert found.gain == pytest.approx(gain)
 
 
 def test_what_harms_is_dropped_after_a_few_pairs():
@@ -104,6 +124,14 @@ def test_a_cut_is_neither_a_gain_nor_hides_one(cut, factor, cards):
     assert found.answer() is Answer.KEEP
 
 
+@pytest.mark.parametrize("cut", range(2, 100, 2))
+@pytest.mark.parametrize("factor", [0.25, 4.0])
+def test_a_cut_before_or_within_the_first_pair_is_no_plain_gain(cut, factor):
+    """The workers without the extra ones were measured on other frames then."""
+    found = play(lambda count, frame: count / 2 * (1.0 if frame < cut else factor), alone=20, noise=0.05)
+    assert found.answer() is Answer.DROP
+
+
 @pytest.mark.parametrize("cards", [2, 4, 8])
 def test_noise_is_seldom_a_gain(cards):
     """Of 400 comparisons of nothing 6 % are kept: of 100 it would be chance whether five or eight are."""
@@ -112,9 +140,10 @@ def test_noise_is_seldom_a_gain(cards):
 
 
 @pytest.mark.parametrize("noise", [0.4, 0.8])
+@pytest.mark.parametrize("alone", [0, 3])
 @pytest.mark.parametrize(("cards", "interval"), [(2, 1.0), (4, 1.0), (8, 1.0), (1, 8.0), (2, 8.0)])
-def test_noise_is_never_a_plain_gain(noise, cards, interval):
-    played = {"base": cards, "extra": cards, "noise": noise, "interval": interval}
+def test_noise_is_never_a_plain_gain(noise, alone, cards, interval):
+    played = {"base": cards, "extra": cards, "noise": noise, "interval": interval, "alone": alone * cards}
     found = [play(shared, seed=seed, **played).compared() for seed in range(100)]
     assert all(compared is not None and compared.pairs > 2 for compared in found)
 
