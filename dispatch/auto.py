@@ -24,7 +24,7 @@ from .prospect import LIKELY, Cores, Prospect, worth_it
 from .roster import SlotRecord, Worker, WorkerState
 from .squeeze import BACK, Squeeze
 from .timing import WARM_UP
-from .tries import Tries, least
+from .tries import Tries, frames_each
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -259,7 +259,7 @@ class Auto:
             left=self._left(),
             load=load,
             interval=interval,
-            each=least(len(here) * more, interval),
+            each=frames_each(len(here) * more, interval),
             share=part * kind.rate / total,
             more=more,
         )

@@ -3,7 +3,8 @@
 
 Blocks with (B) and without (A) the extra workers follow each other as B A A B B A A B …, and only neighbours are
 compared: what changes slowly (heavier frames, a warmer card) cancels, what changes at once (a camera cut) spoils one
-pair of many, which does not count for much. Only time from one finish of a worker to its next counts, both wholly
+pair of many, which does not count for much. Blocks are short: what is plain shows in a few of them, and what is not
+needs many pairs rather than long blocks, in which the machine itself changes. Only time from one finish of a worker to its next counts, both wholly
 inside the block. What the devices without an extra worker lose counts too, where it is more than noise. Owns these
 figures; who rests when is the caller's doing.
 """
@@ -27,9 +28,9 @@ PLAIN_PAIRS = 2
 LEAST_PAIRS = 3
 """Pairs that are enough for any other answer."""
 
-ABOVE_NOISE = 2.2
-"""A gain is so many times its error at least. It is looked at up to ten times: by pure noise one comparison in seventeen says
-that something was gained, with 2.0 one in twelve."""
+ABOVE_NOISE = 2.35
+"""A gain is so many times its error at least. It is looked at up to twelve times: by pure noise 3 to 8 of 100 comparisons say
+that something was gained, with 2.2 5 to 10."""
 
 MOST_PAIRS = 8
 """Pairs after which a gain that is not there by then is none …"""
@@ -39,7 +40,7 @@ PROMISING = 16
 
 
 CLEAR = log(1.1)
-"""What short blocks all say like this needs no longer ones …"""
+"""What all of the first three pairs say like this needs no fourth, though there is time for many …"""
 
 PLAIN = log(1.25)
 """… and a gain like this needs no third pair: a block of long frames takes most of a minute."""
@@ -54,12 +55,11 @@ SURE = 4.0
 EACH = 4
 """Frames that each worker finishes in a block, mostly: workers that share a card take turns in changing order."""
 
-MOST_EACH = 32
-"""The same, at most."""
+LONGER = 1.5
+"""Where so many times as many pairs as usual may be compared, there is time for many."""
 
-LONGER = 3.0
-"""Blocks that are so many times as long as the short ones replace them where these are not clear; else there are no short
-ones, since half of such a comparison would be spent on what does not count."""
+LONGEST = 16.0
+"""So many times as many at most."""
 
 OTHERS = 2
 """Frames that each worker elsewhere finishes at least in a block."""
@@ -111,27 +111,27 @@ class Trial:
         tried: Hashable,
         *,
         each: int = EACH,
-        least: int = EACH,
+        longer: float = 1.0,
         before: Rate | None = None,
     ) -> None:
         """``groups``: worker → its group (workers that are alike), all that take part, ``extra`` ones included.
 
         ``tried``: the group that the extra workers belong to. ``each``: frames that each worker there finishes in a
-        block. Where that is much, the first few blocks have ``least``. ``before``: how fast the devices were without
+        block. ``longer``: so many times as many pairs as usual may be compared. ``before``: how fast the devices were without
         the extra workers just before; None: not known, or others were measured than those that are compared.
         """
         self._groups = groups
         self.extra = extra
         self._tried = tried
-        self._least = least
-        self._each = max(least, min(MOST_EACH, each))
+        self._each = each
+        self._longer = longer
         self._alone = before
-        self._short = self._each >= LONGER * self._least
         self._others = frozenset(groups.values()) - {tried}
         self._blocks = 0
         self._before: Block | None = None
         self._pairs: list[tuple[Pair, Pair | None]] = []
         """Of the tried devices, and of the others, if any."""
+        self._answer: Answer | None = None
         self._block: Block | None = None
 
     @property
@@ -161,9 +161,8 @@ class Trial:
             self._next()
 
     def _active(self) -> dict[int, int]:
-        each = self._least if self._short else self._each
         active = [worker for worker in self._groups if self.with_extra or worker not in self.extra]
-        return {worker: each if self._groups[worker] == self._tried else OTHERS for worker in active}
+        return {worker: self._each if self._groups[worker] == self._tried else OTHERS for worker in active}
 
     def _next(self) -> None:
         assert self._block is not None
@@ -175,7 +174,7 @@ class Trial:
             both = (block, self._before) if extra_rendered else (self._before, block)
             others = Pair(*(b.rate(self._others) for b in both)) if self._others else None
             self._pairs.append((Pair(*(b.rate({self._tried}) for b in both)), others))
-            self._lengthen()
+            self._answer = self._judge()
         # Where nobody changes, the next block goes on from the last finishes.
         same = self.with_extra == extra_rendered
         self._block = Block(self._active(), self._groups, block.marks) if same else None
@@ -190,25 +189,32 @@ class Trial:
         return Compared(len(self._pairs), exp(middle) - 1.0, error * exp(middle), self._without())
 
     def answer(self) -> Answer | None:
-        """Return what to do; None: more pairs are needed."""
+        """Return what the pairs so far say is to be done; None: more are needed."""
+        return self._answer
+
+    def _judge(self) -> Answer | None:
         count = len(self._pairs)
         if count < PLAIN_PAIRS:
             return Answer.KEEP if self._is_plain_at_once() else None
+        if not _is_looked_at(count):
+            return None
         middle, error = self._middle()
         if count < LEAST_PAIRS:
             return Answer.KEEP if middle > max(PLAIN, SURE * error) else None
-        gains = [pair.gain for pair, _ in self._pairs]
-        least = max(CLEAR if self._short else LEAST_GAIN, ABOVE_NOISE * error)
+        least = max(LEAST_GAIN, ABOVE_NOISE * error)
         if count == LEAST_PAIRS:
-            if min(*gains, middle) > least:
-                return Answer.KEEP
-            return Answer.DROP if max(gains) < (-least if self._short else 0.0) else None
-        if count % 2:
-            return None  # an even number of pairs cancels a drift
+            return self._agreed(middle, max(CLEAR, least) if self._longer >= LONGER else least)
         if middle > least:
             return Answer.KEEP
-        most = PROMISING if middle > LEAST_GAIN else MOST_PAIRS
+        most = self._longer * (PROMISING if middle > LEAST_GAIN else MOST_PAIRS)
         return Answer.DROP if count >= most or middle + 2.0 * error < LEAST_GAIN else None
+
+    def _agreed(self, middle: float, least: float) -> Answer | None:
+        """Return what the first three pairs say, if all of them do."""
+        gains = [pair.gain for pair, _ in self._pairs]
+        if min(*gains, middle) > least:
+            return Answer.KEEP
+        return Answer.DROP if max(gains) < (-least if self._longer >= LONGER else 0.0) else None
 
     def _is_plain_at_once(self) -> bool:
         """Whether the first block with the extra workers is plainly faster than what was before it, and what came after."""
@@ -217,11 +223,6 @@ class Trial:
         after, _ = self._pairs[0]
         before = Pair(after.with_extra, self._alone)
         return all(pair.gain > max(PLAIN_AT_ONCE, SURE * sqrt(pair.variance)) for pair in (before, after))
-
-    def _lengthen(self) -> None:
-        """Go on with longer blocks where the short ones do not agree on something clear."""
-        if self._short and len(self._pairs) == LEAST_PAIRS and self.answer() is None:
-            self._short, self._pairs = False, []
 
     def _without(self) -> float:
         return median(pair.without.rate for pair, _ in self._pairs)
@@ -236,6 +237,13 @@ class Trial:
             if loss < -2.0 * its_error:
                 return middle + weight * loss, hypot(error, weight * its_error)
         return middle, error
+
+
+def _is_looked_at(pairs: int) -> bool:
+    """Whether so many pairs are judged: 2, 3, 4, 6, 8, 12, 16 …, even ones, which cancel a drift, and few: each look may err."""
+    while pairs % 2 == 0:
+        pairs //= 2
+    return pairs in (1, 3)
 
 
 def _middle(pairs: Sequence[Pair]) -> tuple[float, float]:

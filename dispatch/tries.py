@@ -17,7 +17,7 @@ from .blocks import Rate
 from .kinds import Kind
 from .model import Device
 from .roster import SlotRecord, WorkerState
-from .trial import EACH, MOST_EACH, MOST_PAIRS, Answer, Compared, Trial
+from .trial import EACH, LONGEST, MOST_PAIRS, Answer, Compared, Trial
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -33,13 +33,13 @@ SEARCH = 0.1
 """Part of what is left of the job that a comparison may take: little is lost in it, and the longer it is the surer."""
 
 BLOCKS = 8
-"""Blocks of a comparison, mostly."""
+"""Blocks of a comparison, mostly; where there is time for more of them, more may be compared."""
 
 FEW = 2
-"""Frames that each worker finishes in a block at least, where there are several cards …"""
+"""Frames that each worker finishes in a block where there are several cards …"""
 
 ENOUGH = 8
-"""… but so many on all cards together, for each worker that one of them has …"""
+"""… but so many at least on all cards together, for each worker that one of them has …"""
 
 LONG = 2.0
 """… and half of that where a worker's frame takes so many seconds: within half a minute the machine itself changes. On two
@@ -77,10 +77,10 @@ class Try:
     """Device seconds of a frame before it."""
     more: int
     """Of them that joined each device."""
-    least: int
-    """Frames that each worker finishes in a short block of the comparison, …"""
     each: int
-    """… and in a long one."""
+    """Frames that each worker finishes in a block of the comparison."""
+    longer: float
+    """So many times as many pairs of blocks as usual may be compared."""
     before: Rate | None
     """How fast their devices were without them just before."""
     doubt: bool = False
@@ -137,14 +137,14 @@ class Tries:
         """
         devices = frozenset(device.id for record in records for device in record.slot.devices)
         interval = cost * (kind.level + more)
-        fewest = least(len(devices) * more, interval)
-        each = max(fewest, min(MOST_EACH, int(SEARCH * left / (BLOCKS * interval))))
-        reckoned = load + 2 * MOST_PAIRS * each * interval
+        each = frames_each(len(devices) * more, interval)
+        longer = max(1.0, min(LONGEST, SEARCH * left / (BLOCKS * interval * each)))
+        reckoned = load + 2 * MOST_PAIRS * longer * each * interval
         crew = [record for d in kind.devices if d.id in devices for record in self._berths.of(d)]
         others = len(crew) - len(records)
         before = kind.window.rate({kind.noun}) if kind.window and kind.window.workers == others else None
         level = kind.level + more
-        self._run = Try(kind, level, records, crew, devices, at, reckoned, cost, more, fewest, each, before, doubt)
+        self._run = Try(kind, level, records, crew, devices, at, reckoned, cost, more, each, longer, before, doubt)
 
     def finished(self, at: float, worker: int) -> None:
         """A worker has finished a frame."""
@@ -192,7 +192,7 @@ class Tries:
                 groups |= {r.worker.id: (kind.noun, device.id in run.devices) for r in records if r.worker}
         extra = frozenset(record.worker.id for record in run.records if record.worker)
         before = run.before if compared == [run.kind] else None
-        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each, least=run.least, before=before)
+        run.trial = Trial(groups, extra, (run.kind.noun, True), each=run.each, longer=run.longer, before=before)
         run.trial.settled()
 
     def _go_on(self, at: float, run: Try, trial: Trial) -> None:
@@ -266,8 +266,8 @@ class Tries:
             kind.disturbed(rested)
 
 
-def least(devices: int, interval: float) -> int:
-    """Return how many frames each worker finishes in a block at least.
+def frames_each(devices: int, interval: float) -> int:
+    """Return how many frames each worker finishes in a block.
 
     Args:
         devices: That are alike, once for each extra worker that they have.

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Callable
 
 import pytest
 
 from dispatch.blocks import Block
-from dispatch.trial import EACH, MOST_PAIRS, PROMISING, Answer, Trial
-from dispatch.tries import least
+from dispatch.trial import MOST_PAIRS, PROMISING, Answer, Trial
+from dispatch.tries import frames_each
 
 
 def play(
@@ -18,7 +19,7 @@ def play(
     *,
     base: int = 2,
     extra: int = 2,
-    each: int = EACH,
+    longer: float = 1.0,
     noise: float = 0.0,
     seed: int = 0,
     others: int = 0,
@@ -43,7 +44,9 @@ def play(
     for worker in tried[base:] if alone else ():
         ends[worker] += ends[0]
     known = before.rate({"tried"}) if alone else None
-    trial = Trial(groups, frozenset(tried[base:]), "tried", each=each, least=least(extra, interval), before=known)
+    trial = Trial(
+        groups, frozenset(tried[base:]), "tried", each=frames_each(extra, interval), longer=longer, before=known
+    )
     trial.settled()
     frame = alone
     while trial.answer() is None:
@@ -132,11 +135,14 @@ def test_a_cut_before_or_within_the_first_pair_is_no_plain_gain(cut, factor):
     assert found.answer() is Answer.DROP
 
 
-@pytest.mark.parametrize("cards", [2, 4, 8])
-def test_noise_is_seldom_a_gain(cards):
-    """Of 400 comparisons of nothing 6 % are kept: of 100 it would be chance whether five or eight are."""
-    found = [play(shared, base=cards, extra=cards, noise=0.4, seed=seed) for seed in range(400)]
-    assert sum(trial.answer() is Answer.KEEP for trial in found) <= 26
+@pytest.mark.parametrize(
+    ("cards", "longer", "most"), [(2, 1.0, 22), (4, 1.0, 22), (8, 1.0, 22), (2, 6.0, 26), (4, 6.0, 32), (2, 16.0, 32)]
+)
+def test_noise_is_seldom_a_gain(cards, longer, most):
+    """Of 400 comparisons of nothing: of 100 it would be chance whether five or eight are kept."""
+    played = {"base": cards, "extra": cards, "noise": 0.4, "longer": longer}
+    found = [play(shared, seed=seed, **played) for seed in range(400)]
+    assert sum(trial.answer() is Answer.KEEP for trial in found) <= most
 
 
 @pytest.mark.parametrize("noise", [0.4, 0.8])
@@ -149,35 +155,52 @@ def test_noise_is_never_a_plain_gain(noise, alone, cards, interval):
 
 
 def test_blocks_are_shorter_with_more_devices():
-    assert [least(devices, 1.0) for devices in (1, 2, 3, 4, 24)] == [4, 4, 3, 2, 2]
-    assert [least(devices, 8.0) for devices in (1, 2, 3, 4, 24)] == [4, 2, 2, 2, 2]
+    assert [frames_each(devices, 1.0) for devices in (1, 2, 3, 4, 24)] == [4, 4, 3, 2, 2]
+    assert [frames_each(devices, 8.0) for devices in (1, 2, 3, 4, 24)] == [4, 2, 2, 2, 2]
 
 
-@pytest.mark.parametrize(("each", "first"), [(2, 2), (4, 4), (5, 5), (6, 2), (24, 2)])
-def test_short_blocks_come_first_where_long_ones_take_three_times_as_long(each, first):
-    """Else they would take half of the comparison, and be thrown away."""
-    trial = Trial({0: "tried", 1: "tried"}, frozenset({1}), "tried", each=each, least=2)
+def test_a_block_has_a_frame_of_each_that_was_begun_before_then_those_that_count():
+    trial = Trial({0: "tried", 1: "tried"}, frozenset({1}), "tried", each=2)
     trial.settled()
     finishes = 0
     while trial.with_extra:
         trial.finished(float(finishes), finishes % 2)
         finishes += 1
         assert finishes < 100
-    assert finishes == 2 * (1 + first), "a frame of each that was begun before, then those that count"
+    assert finishes == 2 * (1 + 2)
 
 
-def test_longer_blocks_find_small_gains():
+def pairs_until_an_answer(gain, longer, seed=0):
+    trial = play(lambda count, frame: 1.0 if count == 2 else 2.0 / (1.0 + gain), longer=longer, noise=0.1, seed=seed)
+    compared = trial.compared()
+    assert compared is not None
+    return compared.pairs
+
+
+@pytest.mark.parametrize(("gain", "few"), [(0.2, 3), (-0.2, 3), (0.1, 8)])
+def test_a_comparison_that_may_be_long_is_short_where_the_answer_is_clear(gain, few):
+    assert statistics.median(pairs_until_an_answer(gain, 8.0, seed) for seed in range(9)) <= few
+
+
+def test_it_is_looked_at_seldom_the_longer_it_lasts():
+    """Each look may take noise for a gain."""
+    ends = {pairs_until_an_answer(0.02, 8.0, seed) for seed in range(60)}
+    assert ends <= {3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128}
+    assert max(ends) > PROMISING
+
+
+def test_more_pairs_find_small_gains():
     def slightly(count, frame):
         return 1.0 if count == 2 else 2.0 / 1.08
 
-    kept = [play(slightly, each=24, noise=0.1, seed=seed).answer() is Answer.KEEP for seed in range(20)]
+    kept = [play(slightly, longer=6.0, noise=0.1, seed=seed).answer() is Answer.KEEP for seed in range(20)]
     assert sum(kept) >= 18
 
 
 def test_a_gain_of_three_percent_is_found_and_one_of_one_percent_is_none():
     def kept(gain):
         found = [
-            play(lambda count, frame: 1.0 if count == 2 else 2.0 / (1.0 + gain), each=24, noise=0.05, seed=seed)
+            play(lambda count, frame: 1.0 if count == 2 else 2.0 / (1.0 + gain), longer=6.0, noise=0.05, seed=seed)
             for seed in range(40)
         ]
         return sum(trial.answer() is Answer.KEEP for trial in found)
