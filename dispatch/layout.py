@@ -20,8 +20,8 @@ _CPU_LANES = 2
 """One child evaluates and saves while the other renders; more of them only cost memory before it was measured."""
 
 LEAST_THREADS = 2
-"""With one thread and persistent data, a thread of Blender's task scheduler spins from the first frame on (`sched_yield`; 5.0.1,
-seen by a script that sleeps in each frame: one second of processor a second). Two such workers on two cores rendered 1.1 to
+"""With one thread and persistent data, a thread of Blender's task scheduler spins from the first frame on (`sched_yield`; 4.5.15 and
+5.0.1, not 4.2.0; seen by a script that sleeps in each frame: one second of processor a second). Two such workers on two cores rendered 1.1 to
 1.4 times slower than with two threads each."""
 
 Named = list[tuple[str, tuple[Device, ...]]]

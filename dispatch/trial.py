@@ -4,9 +4,8 @@
 Blocks with (B) and without (A) the extra workers follow each other as B A A B B A A B …, and only neighbours are
 compared: what changes slowly (heavier frames, a warmer card) cancels, what changes at once (a camera cut) spoils one
 pair of many, which does not count for much. Blocks are short: what is plain shows in a few of them, and what is not
-needs many pairs rather than long blocks, in which the machine itself changes. Only time from one finish of a worker to its next counts, both wholly
-inside the block. What the devices without an extra worker lose counts too, where it is more than noise. Owns these
-figures; who rests when is the caller's doing.
+needs many pairs rather than long blocks, in which the machine itself changes. What the devices without an extra worker
+lose counts too, where it is more than noise. Owns these figures; who rests when is the caller's doing.
 """
 
 from __future__ import annotations
@@ -117,8 +116,8 @@ class Trial:
         """``groups``: worker → its group (workers that are alike), all that take part, ``extra`` ones included.
 
         ``tried``: the group that the extra workers belong to. ``each``: frames that each worker there finishes in a
-        block. ``longer``: so many times as many pairs as usual may be compared. ``before``: how fast the devices were without
-        the extra workers just before; None: not known, or others were measured than those that are compared.
+        block. ``longer``: so many times as many pairs as usual may be compared. ``before``: how fast the devices were
+        without the extra workers just before; None: not known, or others were measured than those that are compared.
         """
         self._groups = groups
         self.extra = extra
@@ -147,10 +146,6 @@ class Trial:
         """Whoever rests has finished what it held: the block counts from now on."""
         if self._block is None:
             self._block = Block(self._active(), self._groups, {})
-
-    @property
-    def counts(self) -> bool:
-        return self._block is not None
 
     def finished(self, at: float, worker: int) -> None:
         """A worker has finished a frame."""

@@ -250,7 +250,8 @@ class Tries:
         for device in (d for d in run.kind.devices if d.id in run.devices):
             there = self._berths.of(device)
             ours = [record for record in there if record in run.records]
-            gone += ours[max(0, len(ours) - max(0, len(there) - run.kind.level)) :]
+            excess = len(there) - run.kind.level
+            gone += ours[-excess:] if excess > 0 else []
         self._berths.remove(at, gone)
 
     def _there(self, kind: Kind) -> list[Device]:

@@ -19,6 +19,9 @@ HEAVY = Scene(gpu=10.0, gap=0.1, noise=0.1)
 SYNC_BOUND = Scene(evaluate=0.2, sync=8.0, sync_threads=8, gpu=0.4, noise=0.1)
 """The processor is all that counts, once it is used by enough workers."""
 
+RIGGED = Scene(evaluate=2.0, gpu=0.2, gap=0.05, noise=0.1)
+"""One thread prepares each frame, as for rigs and geometry nodes: cards and processor idle most of the time."""
+
 ON_CPU = Scene(gpu=1.5, gap=0.0, evaluate=0.3, sync=0.3, write=0.2, noise=0.1)
 """Rendered by the processor; the share of one thread keeps the others waiting."""
 

@@ -14,6 +14,7 @@ from simulated_auto import (
     HEAVY,
     LIGHT,
     ON_CPU,
+    RIGGED,
     SYNC_BOUND,
     best_static,
     decisions,
@@ -176,10 +177,6 @@ def test_a_nearly_busy_processor_is_none():
     assert sorted(least)[1] < 0.05, "two of three would not have been tried if idle cores were a bound"
 
 
-RIGGED = Scene(evaluate=2.0, gpu=0.2, gap=0.05, noise=0.1)
-"""One thread prepares each frame, as for rigs and geometry nodes: cards and processor idle most of the time."""
-
-
 @pytest.mark.parametrize(("cards", "cores", "tasks"), [(1, 16, 600), (2, 32, 800), (4, 64, 1500)])
 def test_several_workers_at_once_are_tried_where_nearly_everything_idles(cards, cores, tasks):
     machine = {"tasks": tasks, "cores": cores, "ram": 256 * GB}
@@ -223,6 +220,18 @@ def test_several_at_once_that_come_to_nothing_are_followed_by_one():
     assert facts["words"].startswith("One worker per GPU: with three more it was ")
     assert (again, single["level"]) == ("try", 2)
     assert world.machine.outcome is Outcome.COMPLETE
+
+
+def test_a_comparison_of_several_that_is_cut_short_says_what_becomes_of_them():
+    """A pause ends it, before any block was over: nothing has told that they pay."""
+    world = SimulatedMachine(RIGGED, FOUR[:2], tasks=800, cores=64, ram=256 * GB, auto=True)
+    world.at(20.0, lambda: world.feed(PauseAsked(world.now)))
+    world.at(30.0, lambda: world.feed(GoOnAsked(world.now)))
+    world.run()
+    first, second, third = decisions(world)[:3]
+    assert (first[0], second[0], third[0]) == ("try", "give up", "try")
+    assert second[1]["words"] == "One worker per GPU: the comparison with three more was cut short, and those go."
+    assert third[1]["level"] == 4, "a pause says nothing against them"
 
 
 def test_of_several_that_gained_little_the_last_is_compared_with_none():

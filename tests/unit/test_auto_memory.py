@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from simulated_auto import FOUR, LIGHT, decisions, names, said
+from simulated_auto import FOUR, LIGHT, RIGGED, decisions, names, said
 from simulated_machine import GB, Card, SimulatedMachine
 
 from dispatch.model import Fault, Outcome
@@ -168,19 +168,33 @@ def test_fewer_tasks_than_devices_are_rendered_together_without_auto(tasks):
     assert names(world) == []
 
 
+class Full(SimulatedMachine):
+    """Its first worker finds no room once there are more of them than cards."""
+
+    failed = False
+
+    def frame_done(self, frame):
+        more = len(self.children) > len(self.cards) and all(child.frames for child in self.children.values())
+        if more and frame.child.worker == 1 and not self.failed:
+            self.failed, frame.child.busy = True, False
+            self._say(frame.child, Failed(frame.attempt, Fault.OUT_OF_VRAM, "no room"))
+        else:
+            super().frame_done(frame)
+
+
+@pytest.mark.parametrize("cards", [1, 2])
+def test_of_several_on_trial_one_takes_the_place_of_a_worker_that_finds_no_room(cards):
+    world = Full(RIGGED, FOUR[:cards], tasks=100 * cards, cores=64, ram=256 * GB, auto=True).run()
+    assert world.failed
+    assert world.machine.outcome is Outcome.COMPLETE
+    words = [facts["words"] for name, facts in decisions(world) if name == "drop"]
+    assert words[0].startswith("One worker per GPU: three more were not possible (out of VRAM: no room")
+    level = world.machine.auto._kinds[0].level
+    assert [len(world.machine.auto._berths.of(device)) for device in world.devices] == [level] * cards
+
+
 @pytest.mark.parametrize("cards", [1, 2])
 def test_when_the_first_worker_of_a_card_finds_no_room_the_one_on_trial_takes_its_place(cards):
-    class Full(SimulatedMachine):
-        failed = False
-
-        def frame_done(self, frame):
-            rendering = len(self.children) > cards and all(child.frames for child in self.children.values())
-            if rendering and frame.child.worker == 1 and not self.failed:
-                self.failed, frame.child.busy = True, False
-                self._say(frame.child, Failed(frame.attempt, Fault.OUT_OF_VRAM, "no room"))
-            else:
-                super().frame_done(frame)
-
     world = Full(LIGHT, FOUR[:cards], tasks=1000, cores=16, auto=True).run()
     assert world.failed
     assert world.machine.outcome is Outcome.COMPLETE
