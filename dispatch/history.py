@@ -142,10 +142,11 @@ def _take(history: History, record: dict[str, Any]) -> None:
 def _searched(history: History, record: dict[str, Any]) -> None:
     if record["decision"] not in ("try", "doubt"):  # which are no answers yet
         name = str(record["kind"])
-        failures = history.searched[name].failures if name in history.searched else 0
-        # Not where one more was not possible, nor where several were tried at once: fewer may do good.
-        dropped = record["decision"] == "drop" and "gain" in record and "more" not in record
-        history.searched[name] = Searched(int(record["level"]), failures + dropped)
+        known = history.searched.get(name, Searched(0))
+        dropped = record["decision"] == "drop" and "gain" in record  # without: it was not possible
+        several = "more" in record  # fewer may do good: no failure of one more
+        failures = known.failures + (dropped and not several)
+        history.searched[name] = Searched(int(record["level"]), failures, known.single or (dropped and several))
 
 
 def _opened(history: History, record: dict[str, Any]) -> None:

@@ -43,7 +43,9 @@ class Searched:
     level: int
     """Workers on each."""
     failures: int = 0
-    """Tries of more that came to nothing."""
+    """Tries of one more that came to nothing."""
+    single: bool = False
+    """Whether several at once came to nothing."""
 
 
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ class Kind:
         self.level = level
         self.doubtful = level > 1 and not self.on_cpu and (earlier is None or earlier.level < level)
         if earlier:
-            self.found, self.failures = earlier.level, earlier.failures
+            self.found, self.failures, self.single = earlier.level, earlier.failures, earlier.single
 
     def finished(self, at: float, worker: int) -> None:
         """One of its workers has finished a frame."""

@@ -220,6 +220,9 @@ def test_several_at_once_that_come_to_nothing_are_followed_by_one():
     assert facts["words"].startswith("One worker per GPU: with three more it was ")
     assert (again, single["level"]) == ("try", 2)
     assert world.machine.outcome is Outcome.COMPLETE
+    earlier = {"Card": Searched(1, single=True)}
+    resumed = play_auto(replace(RIGGED, sharing=10.0), FOUR[:2], tasks=800, cores=64, ram=256 * GB, searched=earlier)
+    assert next(facts["level"] for name, facts in decisions(resumed) if name == "try") == 2
 
 
 def test_a_comparison_of_several_that_is_cut_short_says_what_becomes_of_them():

@@ -67,7 +67,7 @@ def test_what_auto_had_found_is_known_again(journal):
     journal("auto", decision="keep", words="", level=5)
     journal("auto", decision="keep", words="", kind="A10", level="many")
     past = journal("opened", owner="o2")
-    assert past.searched == {"H200": Searched(2, failures=1), "A10": Searched(1)}
+    assert past.searched == {"H200": Searched(2, failures=1, single=True), "A10": Searched(1)}
 
 
 def test_what_auto_writes_is_what_is_known_again(journal):
