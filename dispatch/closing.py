@@ -60,13 +60,13 @@ def carry_out(folder: Path, name: str, voice: Voice, show: Callable[[], None]) -
 
 
 def _count_down(folder: Path, beside: Beside, show: Callable[[], None]) -> None:
-    end = time.monotonic() + COUNTDOWN
     beside.then_at = time.time() + COUNTDOWN
     show()
+    end = time.monotonic() + COUNTDOWN
     while beside.then in _WORDS and time.monotonic() < end:
-        for asked in job.take_wishes(folder):
-            heed(asked, beside)
         time.sleep(TICK)
+        for asked in job.take_wishes(folder):  # last of all: what is asked at the very end counts too
+            heed(asked, beside)
     beside.then_at = 0.0
 
 
@@ -82,10 +82,11 @@ def _at_work(folder: Path) -> str:
     """Name of another job of this user that runs or waits; empty: none."""
     roots = dict.fromkeys((folder.parent, job.jobs_folder()))
     for other in (other for root in roots for other in job.folders(root)):
-        if other != folder and job.is_running(other):
-            snapshot = job.read_snapshot(other)
-            if snapshot is None or snapshot.outcome is None:  # else it only counts down, as we do
-                return snapshot.name if snapshot else other.name
+        if other == folder:
+            continue
+        running, snapshot = job.look(other, job.read_snapshot(other))
+        if running and (snapshot is None or snapshot.outcome is None):  # else it only counts down, as we do
+            return snapshot.name if snapshot else other.name
     try:
         return leases.in_use()
     except (OSError, DispatchError):

@@ -81,7 +81,10 @@ def writer_of(output: str, root: Path) -> str:
             other = job.load(folder)
         except DispatchError:
             continue
-        if os.path.normcase(other.output) == wanted and job.is_running(folder):
+        if os.path.normcase(other.output) != wanted:
+            continue
+        running, snapshot = job.look(folder, job.read_snapshot(folder))
+        if running and (snapshot is None or snapshot.outcome is None):  # else it only counts down to its end
             return folder.name
     return ""
 

@@ -124,10 +124,11 @@ class _Folder:
         return self._seen(self._task)
 
     def _seen(self, task: Job) -> JobSeen:
-        stamp = _stamp(self._snapshot_path)
-        if stamp != self._snapshot_stamp:
-            self._snapshot_stamp, self._snapshot = stamp, job.read_snapshot(self._folder)
+        self._read_snapshot()
         running, snapshot = job.look(self._folder, self._snapshot)
+        if not running and self._read_snapshot():  # it has ended between the two
+            running, snapshot = job.look(self._folder, self._snapshot)
+        stamp = self._snapshot_stamp
         # The engine is copied when a job is started: newer than the snapshot, the first one is still to come.
         copied = _stamp(self._engine_path)
         begun = copied is not None and (stamp is None or copied > stamp)
@@ -152,6 +153,14 @@ class _Folder:
             starting=starting,
             error="" if running or starting or snapshot else last_words(Path(self._log_path)),
         )
+
+    def _read_snapshot(self) -> bool:
+        """Read the snapshot again if it has changed; return whether it has."""
+        stamp = _stamp(self._snapshot_path)
+        if stamp == self._snapshot_stamp:
+            return False
+        self._snapshot_stamp, self._snapshot = stamp, job.read_snapshot(self._folder)
+        return True
 
     def _may_start(self, copied: _Stamp | None) -> bool:
         """Whether its dispatcher is still on its way: not for long, and it has not given up with a word."""

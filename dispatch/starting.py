@@ -21,6 +21,8 @@ from .model import DispatchError
 _started: list[subprocess.Popen[bytes]] = []
 """Dispatchers that this process started: kept so that their ends are collected."""
 
+_RUNS = "The job {} is running already: look at it in the list of jobs."
+
 
 def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path], command: str = "run") -> None:
     """Start the dispatcher of a prepared job folder, or go on with one that was stopped or interrupted.
@@ -33,12 +35,15 @@ def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path], command
         DispatchError: it runs already, the folder cannot be written, or the interpreter cannot be started.
     """
     _started[:] = [process for process in _started if process.poll() is None]
+    copied = _copied(folder)
     if job.is_running(folder):
-        raise DispatchError(f"The job {folder.name} is running already: look at it in the list of jobs.")
+        raise DispatchError(_RUNS.format(folder.name))
     job.load_to_run(folder)
+    job.dismiss(folder, False)
     with job.lock(folder):  # two Blenders may be asked to resume the same job at once
+        if _copied(folder) != copied:  # the other was first, and its dispatcher is on its way
+            raise DispatchError(_RUNS.format(folder.name))
         package = copy_engine(folder)
-        job.dismiss(folder, False)
         list(job.take_wishes(folder))  # left for a run that never heard of them: this one is wanted to run
     argv = launch.command_line(interpreter, package, [command, str(folder)], sites)
     try:
@@ -52,6 +57,14 @@ def start(folder: Path, interpreter: Interpreter, sites: Sequence[Path], command
             "choose another Blender in the preferences."
         ) from error
     _started.append(process)
+
+
+def _copied(folder: Path) -> int | None:
+    """Return when the engine was copied, in nanoseconds; None: there is no copy."""
+    try:
+        return (folder / "engine").stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def copy_engine(folder: Path) -> Path:

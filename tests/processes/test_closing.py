@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,6 +81,20 @@ def test_the_countdown_can_be_cancelled(
     seen = run(a_job(tmp_path, Then.SHUT_DOWN), (wish, ""))
     assert calls(world["systemctl"]) == []
     assert (seen[-1].then, seen[-1].then_at, seen[-1].outcome) == ("nothing", 0.0, Outcome.COMPLETE)
+
+
+def test_a_shut_down_is_cancelled_in_the_last_quarter_of_a_second(
+    tmp_path: Path, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = a_job(tmp_path, Then.SHUT_DOWN)
+
+    def sleep(_: float) -> None:
+        time.sleep(closing.COUNTDOWN)
+        job.ask(folder, Wish.STAY)
+
+    monkeypatch.setattr(closing, "time", SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=sleep))
+    run(folder)
+    assert calls(world["systemctl"]) == []
 
 
 def test_another_end_may_be_wished_for_until_the_last_moment(tmp_path: Path, world: dict[str, Path]) -> None:

@@ -154,8 +154,7 @@ def test_a_stopped_job_is_resumed_from_a_fresh_copy_and_is_shown_again(tmp_path:
         assert eyes.seen.jobs[0].dismissed
         second = start(extension, folder)
         eyes.refresh()
-        until(lambda: eyes.seen.jobs[0].state in ("starting", "rendering"))
-        assert not eyes.seen.jobs[0].dismissed
+        until(lambda: eyes.seen.jobs[0].state in ("starting", "rendering") and not eyes.seen.jobs[0].dismissed)
         assert not (folder / "engine" / "child" / "of_yesterday.py").exists()
         gate.touch()
         until(lambda: eyes.seen.jobs[0].state == "ended")
@@ -184,6 +183,23 @@ def test_of_two_that_resume_at_once_one_renders(tmp_path: Path, extension: Path)
     until(lambda: not job.is_running(folder))
     opened = (folder / "journal.jsonl").read_text().count('"opened"')
     assert opened == 1
+
+
+def test_who_resumes_a_moment_later_leaves_the_engine_of_the_first_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = a_job(tmp_path)
+    take = job.lock
+
+    def late(folder: Path) -> host.FileLock:
+        starting.copy_engine(folder)  # by the other Blender, between our first look and our lock
+        (folder / "engine" / "of_the_first").touch()
+        return take(folder)
+
+    monkeypatch.setattr(job, "lock", late)
+    with pytest.raises(DispatchError, match="is running already"):
+        starting.start(folder, PYTHON, [])
+    assert (folder / "engine" / "of_the_first").exists()
 
 
 def test_what_cannot_be_started_is_one_sentence(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from fake_scene import write_blend
 
 from dispatch import destination, interrupts, job, owners, preparation
 from dispatch.job import Wish
-from dispatch.model import Backend, Device, DispatchError, Order, Strategy
+from dispatch.model import Backend, Device, DispatchError, Order, Outcome, Strategy
 from dispatch.owners import Owner
 from dispatch.preflight import Plan
 from dispatch.preparation import Found, Wishes
 from dispatch.protocol import SceneFacts, SideOutput
+from dispatch.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -108,6 +109,13 @@ def test_a_running_job_with_the_same_output_is_found_by_name(tmp_path: Path) -> 
     with job.lock(folder):
         assert destination.writer_of("/r/####", tmp_path / "jobs") == folder.name
         assert destination.writer_of("/r/other_####", tmp_path / "jobs") == ""
+        there = Snapshot(folder.name, "shot", "rendering", 3, pid=os.getpid())
+        job.write_snapshot(folder, there)
+        assert destination.writer_of("/r/####", tmp_path / "jobs") == folder.name
+        job.write_snapshot(folder, replace(there, state="ended", outcome=Outcome.COMPLETE))
+        assert destination.writer_of("/r/####", tmp_path / "jobs") == "", "it counts down to a shut-down, or tidies"
+        job.write_snapshot(folder, replace(there, state="ended", outcome=Outcome.STOPPED, pid=2**30))
+        assert destination.writer_of("/r/####", tmp_path / "jobs") == folder.name, "resumed, nothing shown yet"
 
 
 def test_ctrl_c_asks_first_then_insists_then_ends(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from engine import make_job
 from fake_scene import write_blend
 from waiting import until
 
-from dispatch import destination, host, job, probe, watch
+from dispatch import destination, host, job, jobs_seen, probe, watch
 from dispatch.codec import to_json
 from dispatch.launch import Interpreter
 from dispatch.listing import DeviceFound, DevicesFound
@@ -169,6 +169,22 @@ def test_why_a_dispatcher_ended_before_its_first_snapshot_is_told(tmp_path: Path
     with watching(folder.parent) as eyes:
         sees(eyes, "not started")
         assert eyes.seen.jobs[0].error == "The disk is gone."
+
+
+def test_a_job_that_ends_while_it_is_looked_at_was_not_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = a_job(tmp_path)
+    show(folder)
+
+    def ends(_: Path) -> bool:
+        """Its dispatcher shows the end and lets go of the lock after the snapshot was read."""
+        show(folder, state="ended", outcome=Outcome.COMPLETE)
+        return False
+
+    monkeypatch.setattr(job, "is_running", ends)
+    (seen,) = jobs_seen.JobsSeen(folder.parent).look(everything=True)
+    assert seen.state == "ended"
 
 
 def test_what_a_job_is_about_is_seen(tmp_path: Path) -> None:
