@@ -291,7 +291,7 @@ class Child:
             self.use_cards(self.script.get("card_seconds", 0.0))
             pictures = make()
             self.log_render()
-            phases = self.model.Phases(render=time.monotonic() - began)
+            phases = self.model.Phases(render=self.script.get("says", time.monotonic() - began))
             self.held[request.attempt] = Held(request.frame, put, drop)
             self.say(self.protocol.Rendered(request.attempt, pictures, phases, self.memory(), self.setup.devices))
             self.free_at = time.monotonic()

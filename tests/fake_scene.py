@@ -11,6 +11,7 @@
     leak BYTES        that a child really keeps of each frame; it tells its real memory then
     renders PATH      one line a finished render is appended: ``frame attempt worker pid``
     gaps FOLDER       where each child leaves its gaps between a render's end and the next one's start, seconds
+    says SECONDS      what it says that each frame took (default: what it took)
     counts FOLDER     where limited rules count how often they struck (default: beside the .blend)
     rules [{…}, …]    see `Rule`
 """

@@ -119,7 +119,7 @@ def test_an_output_folder_that_becomes_a_file_holds_the_job_and_it_goes_on_when_
         tmp_path / "jobs", blend, str(out / "####"), "1-30", blender=engine.this_blender(), autoexec=True
     )
     with engine.running(folder, engine.REAL_ENTRY) as job:
-        until(lambda: engine.commits(folder), 120, "the first picture")
+        until(lambda: len(engine.commits(folder)) == 4, 120, "the pictures that nothing holds")
         moved = tmp_path / "moved"
         out.rename(moved)
         out.write_text("in the way")

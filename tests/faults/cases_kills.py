@@ -21,7 +21,7 @@ from waiting import until
     reads=r"^60 of 60 frames complete, 0 rendered twice",
 )
 def kills_in_turns(folder: Path) -> Seen:
-    job = fake_job(folder, 60, script={"seconds": 0.05}, limits=engine.SHORT)
+    job = fake_job(folder, 60, script={"seconds": 0.15}, limits=engine.SHORT)
     statuses = campaign.kill_at_random(
         job.folder, job.entry, 60, workers_killed=9, dispatchers_killed=3, seed=5, longest=0.2
     )

@@ -22,7 +22,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     blender = os.environ.get("MGD_TEST_BLENDER", "")
     command = [blender, "-b", "--factory-startup", "--python"] if blender else [sys.executable, "-P"]
     done = subprocess.run(
-        [*command, str(MAKER), *(["--"] if blender else []), str(folder)], capture_output=True, text=True, timeout=120
+        [*command, str(MAKER), *(["--"] if blender else []), str(folder)], capture_output=True, text=True, timeout=400
     )
     assert "MADE" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
     return folder

@@ -18,7 +18,7 @@ from dispatch.model import Backend
 from dispatch.protocol import Commit, Configure, FolderNoted, FolderUsed, Leave, Render, Rendered, Report, Request
 
 ENTRY = Path(protocol.__file__).parent / "child" / "entry.py"
-PATIENCE = 60.0
+PATIENCE = 180.0
 R = TypeVar("R")
 
 

@@ -21,7 +21,7 @@ def benchmark(out: Path, *words: str) -> str:
 
 
 def test_it_measures_plain_blenders_and_the_engine_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    benchmark(tmp_path, "--scenes", "light", "--ways", "plain,auto", "--longest", "40")
+    benchmark(tmp_path, "--scenes", "light", "--ways", "plain,auto", "--longest", "90")
     cells = {cell["way"]: cell for cell in json.loads((tmp_path / "results.json").read_bytes())["cells"]}
     assert {way: cell["error"] for way, cell in cells.items()} == {"plain": "", "auto": ""}
     assert all(cell["rate"] > 0 and cell["workers"] >= 1 and cell["whole"] > 0 for cell in cells.values())
@@ -33,6 +33,6 @@ def test_it_measures_plain_blenders_and_the_engine_and_goes_on_where_it_stopped(
     assert json.loads(recorded)["frames"]["at"]
     assert not list(tmp_path.glob("mgd-gpu-*")), "nothing is left behind"
 
-    said = benchmark(tmp_path, "--scenes", "light", "--ways", "plain,plain-one", "--longest", "40")
+    said = benchmark(tmp_path, "--scenes", "light", "--ways", "plain,plain-one", "--longest", "90")
     assert "light/plain/1:" not in said
     assert "light/plain-one/1:" in said

@@ -211,6 +211,8 @@ seen_to(lambda: [j.name for j in session.seen().jobs] == ["there"])
 seen_to(lambda: len(watches()) == 1)
 seen_to(lambda: session.seen().devices)
 disable()
+for thread in watches():
+    thread.join(60)
 tell([len(watches()), bpy.app.timers.is_registered(tick.tick), len(session.seen().jobs)])
 """,
         there,

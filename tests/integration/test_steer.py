@@ -205,11 +205,12 @@ seen_to(lambda: state() == "ended")
 missing = refused(bpy.ops.multi_gpu.open_output)
 bpy.ops.multi_gpu.open_log()
 bpy.ops.multi_gpu.open_job_folder()
-seen_to(lambda: session.trouble)
+seen_to(lambda: session.trouble and len(Path(sys.argv[1]).read_text().splitlines()) == 2)
 trouble = session.trouble
 bpy.ops.multi_gpu.dismiss()
 tell([missing, trouble, session.trouble, state()])
 """,
+        tmp_path / "opened",
         PATH=f"{programs}:/usr/bin:/bin",
     )
     assert told[0].endswith("is not there yet: the first frame makes it.")
@@ -306,7 +307,7 @@ with dispatcher(sys.argv[1]) as process:
     seen_to(lambda: state() == "ended" and session.shown().snapshot.then_at)
     left = session.shown().snapshot.then_at - time.time()
     ops.stay()
-    seen_to(lambda: not session.shown().running)
+    seen_to(lambda: not session.shown().running and session.shown().snapshot.then == "nothing")
     assert process.wait(60) == 0
 tell([left, session.shown().snapshot.then, session.shown().snapshot.then_at, refused(ops.stay)])
 """,

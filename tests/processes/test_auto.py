@@ -43,12 +43,12 @@ def test_workers_rest_in_turns_and_every_frame_is_there_once(tmp_path):
 
 
 def test_a_resumed_job_starts_the_workers_that_were_found_to_pay(tmp_path):
-    folder = auto_job(tmp_path, "1-400", per_device=1)
+    folder = auto_job(tmp_path, "1-700", per_device=1)
     found = {"what": "auto", "at": "", "decision": "keep", "words": "", "kind": "Fake", "level": 2, "gain": 0.8}
     (folder / "journal.jsonl").write_text(json.dumps(found) + "\n")
     seen = []
     assert dispatcher.run(folder, seen.append, FAKE_ENTRY) is Outcome.COMPLETE
-    assert seen[-1].audit == "400 of 400 frames complete, 0 rendered twice, 0 retried"
+    assert seen[-1].audit == "700 of 700 frames complete, 0 rendered twice, 0 retried"
     recalled = [record for record in records(folder) if record["what"] == "auto"][1]
     assert (recalled["decision"], recalled["level"]) == ("recall", 2)
     assert {record["slot"] for record in records(folder) if record["what"] == "spawn"} >= {

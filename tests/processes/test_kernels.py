@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from engine import make_job, run
+from engine import FAKE_ENTRY, make_job, run
 from fake_scene import write_blend
 
-from dispatch import host
+from dispatch import dispatcher, host
 from dispatch.model import Backend, Device, Outcome
 
 CARDS = tuple(Device(f"HIP_{n}", "Some card", Backend.HIP) for n in (1, 2))
@@ -41,7 +41,7 @@ def test_in_the_first_job_one_worker_goes_first_and_in_the_next_nobody_waits(tmp
     assert rendered(first)[0] == 0
     known = json.loads((host.state_folder() / "kernels.json").read_bytes())["kernels"]
     assert known == ["HIP Some card | 5.0.1 fake"]
-    other = tmp_path / "two" / "renders"  # is there when the other worker has rendered a frame
+    other = tmp_path / "the other worker has rendered a frame"
     second = job_on_two_cards(tmp_path / "two", do="await", path=str(other))
-    assert run(second) is Outcome.COMPLETE
+    assert dispatcher.run(second, lambda seen: other.touch() if seen.done else None, FAKE_ENTRY) is Outcome.COMPLETE
     assert rendered(second)[0] != 0

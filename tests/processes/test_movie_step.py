@@ -85,7 +85,7 @@ def test_a_movie_that_fails_leaves_the_job_incomplete_and_resume_makes_it_alone(
 def test_a_dispatcher_that_is_killed_while_the_movie_is_written_makes_it_again(tmp_path: Path) -> None:
     folder = make_job(tmp_path, {"at": "movie", "do": "hang", "times": 1})
     with engine.running(folder):
-        until(lambda: below(tmp_path / "films", "movie/*.mp4"), 60, "the half movie")
+        until(lambda: below(tmp_path, "*.counts/*"), 60, "the half movie, and that it hangs")
     assert not (tmp_path / "films" / "a.mp4").exists()
     assert run(folder)[0] is Outcome.COMPLETE
     assert movie(tmp_path)["frames"] == [1, 4]
@@ -95,7 +95,7 @@ def test_a_dispatcher_that_is_killed_while_the_movie_is_written_makes_it_again(t
 def test_a_stop_ends_the_making_and_resume_goes_on_with_it(tmp_path: Path) -> None:
     folder = make_job(tmp_path, {"at": "movie", "do": "hang", "times": 1})
     with engine.running(folder) as process:
-        until(lambda: below(tmp_path / "films", "movie/*.mp4"), 60, "the half movie")
+        until(lambda: below(tmp_path, "*.counts/*"), 60, "the half movie, and that it hangs")
         until(lambda: (shown := job.read_snapshot(folder)) and shown.state == "writing movie", 60, "the state")
         job.ask(folder, Wish.STOP)
         assert process.wait(120) == 3

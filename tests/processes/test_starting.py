@@ -107,12 +107,13 @@ def test_the_dispatcher_is_a_session_of_its_own_without_our_files_and_no_child(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "shadow"))
     (tmp_path / "shadow").mkdir()
     (tmp_path / "shadow" / "json.py").write_text("raise SystemExit('shadowed')", encoding="utf-8")
-    folder = a_job(tmp_path, seconds=600)
+    folder = a_job(tmp_path)
     with (tmp_path / "ours").open("w") as ours:
         os.set_inheritable(ours.fileno(), True)
         starting.start(folder, PYTHON, [])
     until(lambda: shown(folder).pid)
     process = psutil.Process(shown(folder).pid)
+    process.suspend()  # no child starts with such a PYTHONHOME: the job would be over soon
     assert os.getsid(process.pid) == process.pid
     assert "MGD_CHILD" not in process.environ()
     assert {f.path for f in process.open_files()} & {str(tmp_path / "ours")} == set()
@@ -120,6 +121,7 @@ def test_the_dispatcher_is_a_session_of_its_own_without_our_files_and_no_child(
     assert str(folder / "engine" / "__main__.py") in process.cmdline()
     with pytest.raises(DispatchError, match="is running already"):
         starting.start(folder, PYTHON, [])
+    process.resume()
     job.ask(folder, Wish.STOP_NOW)
     until(lambda: not job.is_running(folder))
 

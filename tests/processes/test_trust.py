@@ -20,6 +20,8 @@ FRAMES = 60
 OFTEN = replace(engine.SHORT, check=1.0)
 """Small jobs could pay for no check with a hundredth of their work."""
 DIFFERS = {"at": "check", "do": "differ"}
+SAYS = 5.0
+"""Seconds that each frame is said to have taken: then checks pay, however long a child takes to start here."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +29,9 @@ def private_state(state_folder):
     """Leases of this test only."""
 
 
-def make_job(place: Path, *rules: dict, seconds: float = 0.1, **changes) -> Path:
-    blend = write_blend(place / "shot.blend", seconds=seconds, rules=list(rules), renders=str(place / "renders"))
+def make_job(place: Path, *rules: dict, seconds: float = 0.1, says: float = SAYS, **changes) -> Path:
+    script = {"seconds": seconds, "says": says, "renders": str(place / "renders")}
+    blend = write_blend(place / "shot.blend", rules=list(rules), **script)
     values = {"limits": OFTEN, "frames": f"1-{FRAMES}", **changes}
     return engine.make_job(place / "jobs", blend, str(place / "out" / "x_####"), **values)
 
@@ -89,7 +92,7 @@ def test_frames_that_look_the_same_change_nothing(tmp_path):
 
 
 def test_one_difference_alone_is_no_proof(tmp_path):
-    folder = make_job(tmp_path, {**DIFFERS, "workers": [3]})
+    folder = make_job(tmp_path, {**DIFFERS, "workers": [3]}, gather=True)  # 1 and 2 render from the start
     assert engine.run(folder) is Outcome.COMPLETE
     assert [record["same"] for record in of(folder, "checked")][:3] == [False, True, True]
     assert not of(folder, "again")
@@ -104,7 +107,7 @@ def test_what_the_artist_chose_or_a_simulation_needs_is_not_checked(tmp_path, be
 
 
 def test_a_small_job_pays_for_no_check(tmp_path):
-    folder = make_job(tmp_path, DIFFERS, seconds=0.02, limits=engine.SHORT)
+    folder = make_job(tmp_path, DIFFERS, seconds=0.02, says=0.02, limits=engine.SHORT)
     assert engine.run(folder) is Outcome.COMPLETE
     assert not of(folder, "check")
 

@@ -153,7 +153,10 @@ def test_killing_a_child_ends_what_it_started(start: Start, inbox: Inbox) -> Non
         until(lambda pid=pid, began=began: not host.is_alive(pid, began))
 
 
-def test_a_child_that_dies_takes_what_it_left_in_its_group_along(start: Start, inbox: Inbox) -> None:
+def test_a_child_that_dies_takes_what_it_left_in_its_group_along(
+    start: Start, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "PIPE_DEADLINE", 60.0)
     start("""
         import subprocess
         begun(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
