@@ -32,7 +32,7 @@ from dispatch import host
 
 from . import gauge, keeping, measuring, plan, table
 from .measuring import Measured
-from .runs import ROOT, Card, Place
+from .runs import ROOT, Card, Place, is_complete
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -67,6 +67,9 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--go-on", action="store_true", help="later repeats of Auto resume the job of its first")
     parser.add_argument("--cards", type=int, default=0, help="the first N only; default: all")
     parser.add_argument(
+        "--frames", type=int, default=0, help="of a job: Auto searches as long as they allow; default: each scene's own"
+    )
+    parser.add_argument(
         "--longest", type=float, default=0.0, help="seconds of a cell at most; default: each scene's own"
     )
     parser.add_argument("--tiny", action="store_true", help="small pictures, short cells")
@@ -96,7 +99,12 @@ def run_all(options: argparse.Namespace, work: Path, place: Place, about: Sequen
         until = time.monotonic() + share
         scene = plan.SCENES[left.pop(0)]
         scene = plan.tiny(scene) if options.tiny else scene
-        scene = replace(scene, most=options.longest or scene.most, a_frame=scene.a_frame * options.work / 100)
+        scene = replace(
+            scene,
+            frames=options.frames or scene.frames,
+            most=options.longest or scene.most,
+            a_frame=scene.a_frame * options.work / 100,
+        )
         for cell in plan.cells(scene, options.ways, options.repeats, len(place.cards) or 2, options.go_on):
             if cell.key in known:
                 continue
@@ -105,6 +113,9 @@ def run_all(options: argparse.Namespace, work: Path, place: Place, about: Sequen
                 say(f"left out: {cell.key}, {seconds:.0f} s left for {scene.name}")
                 continue
             here = measuring.place_of(cell, work / "scenes", work, place)
+            if cell.resumes and is_complete(here):
+                say(f"left out: {cell.key}, its job has all of its {scene.frames} frames")
+                continue
             keep = partial(keeping.keep, options.out, list(about), place.cards)
             result = measuring.measure(cell, here, min(seconds + 10.0, end - time.monotonic()), keep)
             took[cell.key] = result.took

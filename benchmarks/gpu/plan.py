@@ -87,6 +87,12 @@ SCENES: Mapping[str, Scene] = {
             *(1000, 45.0, 45.0, 360.0, 1, 9),
             ("plain-one", "plain", "1", "2", "auto", "plain-combined", "3", "4", "2x4", "combined"),
         ),
+        Scene(
+            "serial",
+            "a monkey of 0.1 million faces with Wave and Decimate modifiers, 1280 × 720, 32 samples, denoised",
+            *(2000, 30.0, 60.0, 300.0, 1, 6),
+            ("plain-one", "plain", "1", "4", "auto", "8", "plain-combined", "2", "6", "12", "combined"),
+        ),
     )
 }
 

@@ -161,7 +161,7 @@ class EngineRun:
     @property
     def folder(self) -> Path | None:
         """The job's, once it is there."""
-        return next((path.parent for path in self.jobs.glob("*/journal.jsonl")), None)
+        return _job_in(self.jobs)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the journal's records of this run so far."""
@@ -190,6 +190,17 @@ class EngineRun:
         faults = sorted(Path(os.environ.get("XDG_STATE_HOME", os.devnull)).glob("*/faults/*.txt"))
         ours = [path for path in faults if path.stat().st_mtime >= self.start]
         return "\n".join(filter(None, map(_tail, (*logs[:2], self._log, *ours[-1:]))))
+
+
+def _job_in(jobs: Path) -> Path | None:
+    return next((path.parent for path in jobs.glob("*/journal.jsonl")), None)
+
+
+def is_complete(place: Place) -> bool:
+    """Whether the engine's job there has all its frames, so that there is nothing to resume."""
+    folder = _job_in(place.folder / "jobs")
+    records = Follow(folder / "journal.jsonl").read() if folder else []
+    return any(record["what"] == "job ended" and record["outcome"] == "complete" for record in records)
 
 
 def layout_words(cell: Cell, cards: tuple[Card, ...]) -> list[str]:

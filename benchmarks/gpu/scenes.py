@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the scenes of the benchmark: runs in a Python with bpy, writes one .blend for each name.
 
-    python benchmarks/gpu/scenes.py FOLDER light,sync,heavy,extra PERCENT [--tiny]
+    python benchmarks/gpu/scenes.py FOLDER light,sync,heavy,extra,serial PERCENT [--tiny]
 
 PERCENT: of the scenes' samples.
 
@@ -79,6 +79,17 @@ def sync(scene: bpy.types.Scene, tiny: bool) -> None:
         monkey = add_monkey(((n % 6) * 2.2 - 5.5, (n // 6) * 2.2 - 3.3, 0), 1 if tiny else 5)
         wave = monkey.modifiers.new("Wave", "WAVE")
         wave.time_offset, wave.height, wave.width = -10.0 * n, 0.1, 0.6
+    stage(scene)
+
+
+def serial(scene: bpy.types.Scene, tiny: bool) -> None:
+    """A mesh that one thread thins out for each frame, as rigs and geometry nodes often are: cards and cores idle."""
+    size(scene, 1280, 720, 32)
+    monkey = add_monkey((0, 0, 0), 1 if tiny else 4)
+    monkey.scale = (4,) * 3
+    wave = monkey.modifiers.new("Wave", "WAVE")
+    wave.height, wave.width = 0.1, 0.6
+    monkey.modifiers.new("Decimate", "DECIMATE").ratio = 0.1
     stage(scene)
 
 
@@ -189,7 +200,7 @@ def volume() -> bpy.types.Material:
     return material
 
 
-MAKERS = {"light": light, "sync": sync, "heavy": heavy, "extra": extra}
+MAKERS = {"light": light, "sync": sync, "heavy": heavy, "extra": extra, "serial": serial}
 
 if __name__ == "__main__":
     main()

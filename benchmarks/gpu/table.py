@@ -55,9 +55,15 @@ def _count(way: str) -> tuple[int, int]:
     return int(count), int(threads or 0)
 
 
+def rates(results: Sequence[Measured]) -> list[float]:
+    """Return the frames per second of the repeats that gave some; of those that mean little only where all do."""
+    told = [result for result in results if result.rate]
+    return [result.rate for result in told if not result.error] or [result.rate for result in told]
+
+
 def rate(results: Sequence[Measured]) -> float:
-    """Return the median frames per second of the repeats that gave one; 0: none did."""
-    return median([r.rate for r in results if r.rate] or [0.0])
+    """Return their median; 0: there is none."""
+    return median(rates(results) or [0.0])
 
 
 def _table(head: str, rows: Sequence[Sequence[str]]) -> list[str]:
@@ -107,12 +113,10 @@ def words(way: str) -> str:
 
 
 def _speed(results: Sequence[Measured]) -> str:
-    speed = rate(results)
-    if not speed:
+    told = rates(results)
+    if not told:
         return "–"
-    results = [r for r in results if r.rate]
-    spread = f" ({min(r.rate for r in results):.3g}–{max(r.rate for r in results):.3g})" if len(results) > 1 else ""
-    return f"{speed:.3g}{spread}"
+    return f"{median(told):.3g}" + (f" ({min(told):.3g}–{max(told):.3g})" if len(told) > 1 else "")
 
 
 def _times(speed: float, others: Sequence[Measured] | None) -> str:

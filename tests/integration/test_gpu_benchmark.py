@@ -36,3 +36,10 @@ def test_it_measures_plain_blenders_and_the_engine_and_goes_on_where_it_stopped(
     said = benchmark(tmp_path, "--scenes", "light", "--ways", "plain,plain-one", "--longest", "90")
     assert "light/plain/1:" not in said
     assert "light/plain-one/1:" in said
+
+
+def test_a_job_that_the_first_cell_of_auto_completes_is_not_resumed(tmp_path: Path) -> None:
+    words = ("--scenes", "light", "--ways", "auto", "--repeats", "2", "--go-on", "--frames", "12", "--longest", "90")
+    said = benchmark(tmp_path, *words)
+    assert "light/auto/1:" in said
+    assert "left out: light/auto/2, its job has all of its 12 frames" in said

@@ -212,6 +212,17 @@ def test_later_cells_of_auto_resume_the_job_of_the_first(tmp_path: Path, monkeyp
     assert len(run.records()) == 1
 
 
+def test_a_job_that_has_all_its_frames_is_not_resumed(tmp_path: Path) -> None:
+    place = runs.Place(tmp_path, tmp_path, ())
+    assert not runs.is_complete(place), "there is no job yet"
+    journal = tmp_path / "jobs" / "20260101-light" / "journal.jsonl"
+    journal.parent.mkdir(parents=True)
+    for outcome, expected in (("stopped", False), ("complete", True)):
+        with journal.open("a") as file:
+            file.write(json.dumps({"what": "job ended", "at": "2026-01-01T00:00:00+00:00", "outcome": outcome}) + "\n")
+        assert runs.is_complete(place) is expected
+
+
 def test_a_later_cell_of_auto_has_time_for_what_was_found_and_for_no_search_of_its_own() -> None:
     first, resumed = plan.cells(plan.SCENES["sync"], ["auto"], 2, 4, go_on=True)
     assert plan.longest(first) == first.scene.most
@@ -277,6 +288,13 @@ def test_the_table_compares_with_the_plain_ways_and_auto_with_the_best_grid() ->
 def test_repeats_show_their_spread() -> None:
     text = table.page([result("2", 10.0), result("2", 12.0), result("2", 11.0)], [])
     assert "| 11 (10–12) |" in text
+
+
+def test_a_repeat_that_means_little_counts_where_there_is_no_other_only() -> None:
+    doubted = result("2", 6.0, error="seen for 8 s only")
+    assert table.rate([doubted, result("2", 10.0), result("2", 12.0)]) == 11.0
+    assert "| 11 (10–12) |" in table.page([doubted, result("2", 10.0), result("2", 12.0)], [])
+    assert table.rate([doubted]) == 6.0
 
 
 def test_results_survive_their_file() -> None:
