@@ -9,7 +9,8 @@ call it from a thread of its own, and from one thread only.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from . import host
@@ -25,6 +26,8 @@ class Telemetry:
         self._nvml, without_nvml = _library("pynvml", "NVIDIA cards")
         self._processes: dict[int, Any] = {}
         self._cards: dict[str, Any] = {}
+        self._loads: dict[str, list[float]] = {}
+        """Of each card since the last sample."""
         if self._nvml is not None:
             without_nvml = self._open()
         self.why = " ".join(filter(None, (without_psutil, without_nvml)))
@@ -39,9 +42,21 @@ class Telemetry:
         """Return the version of NVIDIA's driver; empty where there is none."""
         return _text(self._ask("nvmlSystemGetDriverVersion") or "") if self._cards else ""
 
+    def glance(self) -> None:
+        """Note how busy the cards are; the next sample tells the mean.
+
+        The driver speaks of the last second at most, of a sixth of it on some cards (``nvmlUtilization_t``): between
+        two samples a frame's whole work may have come and gone.
+        """
+        for pci, handle in self._cards.items():
+            load = _number(getattr(self._ask("nvmlDeviceGetUtilizationRates", handle), "gpu", None))
+            self._loads[pci] = [] if load is None else [*self._loads.get(pci, ()), load]
+
     def sample(self, pids: Mapping[int, int]) -> Sample:
         """Look once; ``pids`` maps worker number to process id."""
-        cards = {pci: self._card(handle) for pci, handle in self._cards.items()}
+        self.glance()
+        cards = {pci: self._card(handle, self._loads[pci]) for pci, handle in self._cards.items()}
+        self._loads = {}
         if cards and all(card == CardSample() for card in cards.values()):
             self._reopen()  # after a driver reset every old handle is dead
         children = self._children() if pids else {}
@@ -104,12 +119,12 @@ class Telemetry:
             getattr(self._ask("nvmlDeviceGetMemoryInfo", handle), "total", None),
         )
 
-    def _card(self, handle: object) -> CardSample:
+    def _card(self, handle: object, loads: Sequence[float]) -> CardSample:
         memory = self._ask("nvmlDeviceGetMemoryInfo", handle)
         milliwatts = self._ask("nvmlDeviceGetPowerUsage", handle)
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses", handle) or ()
         return CardSample(
-            load=_number(getattr(self._ask("nvmlDeviceGetUtilizationRates", handle), "gpu", None)),
+            load=fmean(loads) if loads else None,
             vram_used=getattr(memory, "used", None),
             vram_total=getattr(memory, "total", None),
             temperature=_number(self._ask("nvmlDeviceGetTemperature", handle, 0)),  # 0: the sensor in the GPU

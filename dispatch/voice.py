@@ -30,6 +30,9 @@ from .view import Beside
 LOOK = 2.0
 """Seconds between two looks at processes and cards: one costs some 10 ms of a core that a CPU render could use."""
 
+GLANCE = 0.25
+"""Seconds between two glances at the cards' load: one call of the driver for each."""
+
 KEPT_MESSAGES = 20
 """Sentences in a snapshot; the journal has them all."""
 
@@ -126,7 +129,12 @@ class Voice:
     def _watch(self) -> None:
         """On a thread of its own: a driver in trouble takes seconds to answer."""
         telemetry, recorder = Telemetry(), Recorder(self._folder / TELEMETRY)
-        while not self._over.wait(LOOK):
+        looked = time.monotonic()
+        while not self._over.wait(GLANCE):
+            telemetry.glance()
+            if time.monotonic() - looked < LOOK:
+                continue
+            looked = time.monotonic()
             self._sample = self._fresh = sample = telemetry.sample(self._pids())
             recorder.add(datetime.now().astimezone(), sample)
         telemetry.close()

@@ -30,6 +30,7 @@ class FakeDriver:
 
     def __init__(self) -> None:
         self.lost = False
+        self.load = 87
         self.starts = 0
         self.processes: list[Plain] = []
 
@@ -70,7 +71,7 @@ class FakeDriver:
         return Plain(total=1000, used=400, free=600)
 
     def nvmlDeviceGetUtilizationRates(self, handle: tuple[int, int]) -> Any:  # noqa: N802
-        return self._answer(handle, Plain(gpu=87, memory=10))
+        return self._answer(handle, Plain(gpu=self.load, memory=10))
 
     def nvmlDeviceGetTemperature(self, handle: tuple[int, int], sensor: int) -> Any:  # noqa: N802
         assert sensor == 0
@@ -130,6 +131,24 @@ def test_what_a_card_does_not_tell_is_none(driver: FakeDriver) -> None:
         "0000:5e:00": CardSample(None, 400, 1000),
     }
     assert telemetry.why == ""
+
+
+def test_a_cards_load_is_the_mean_of_all_glances_since_the_last_sample(driver: FakeDriver) -> None:
+    """Frames that take a card a moment: with one look in two seconds it seemed idle most of the time (seen on H200)."""
+    telemetry = Telemetry()
+    for load in (0, 100, 0):
+        driver.load = load
+        telemetry.glance()
+    driver.load = 60
+    assert [card.load for card in telemetry.sample({}).cards.values()] == [40.0, None]
+    assert telemetry.sample({}).cards["0000:3b:00"].load == 60.0, "the glances before are told"
+
+
+def test_a_card_that_no_longer_tells_its_load_has_none(driver: FakeDriver) -> None:
+    telemetry = Telemetry()
+    telemetry.glance()
+    driver.lost = True
+    assert telemetry.sample({}).cards["0000:3b:00"] == CardSample()
 
 
 def test_memory_on_cards_belongs_to_a_worker_with_all_its_processes(
