@@ -184,8 +184,11 @@ class Auto:
             words = auto_words.no_gain(kind.level, kind.noun, seen)
             self._hold(kind, "gain", words, most=seen.most, busy=seen.busy, cpu=seen.cpu)
             return
-        if len(full) < len(here) or kind.level >= MOST:
+        if len(full) < len(here):
             return  # the others come first, once they have room
+        if kind.level >= MOST:
+            self._hold(kind, "most", auto_words.most(kind.level, kind.noun))
+            return
         fits = [device for device in full if self._capacity.more_in_vram(sample, device)]
         chosen = fits[: self._capacity.more_in_ram(sample)]
         if not chosen:

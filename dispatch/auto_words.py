@@ -29,8 +29,10 @@ def _number(count: int) -> str:
     return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
 
 
-def ordinal(count: int) -> str:
-    return _ORDINALS[count] if count < len(_ORDINALS) else f"{count}th"
+def one_more(count: int) -> str:
+    """``a third``, beside two."""
+    ordinal = _ORDINALS[count + 1] if count + 1 < len(_ORDINALS) else f"{count + 1}th"
+    return f"{'an' if count + 1 in (8, 11, 18) else 'a'} {ordinal}"
 
 
 def try_more(count: int, noun: str, part: str, seen: Prospect) -> str:
@@ -64,17 +66,20 @@ def not_loaded(count: int, noun: str, more: int, why: str) -> str:
 
 
 def no_gain(count: int, noun: str, seen: Prospect) -> str:
-    what = f"a {ordinal(count + 1)} would gain {_most(seen)}"
-    return f"{workers(count, noun)}: {what} ({_busy(noun, seen)})."
+    return f"{workers(count, noun)}: {one_more(count)} would gain {_most(seen)} ({_busy(noun, seen)})."
+
+
+def most(count: int, noun: str) -> str:
+    return f"{workers(count, noun)}: Auto starts no more than that on one device."
 
 
 def no_room(count: int, noun: str, memory: str, need: int) -> str:
     """``memory``: ``RAM`` or ``VRAM``."""
-    return f"{workers(count, noun)}: a {ordinal(count + 1)}, which needs {size(need)} of {memory}, does not fit beside what stays free."
+    return f"{workers(count, noun)}: {one_more(count)}, which needs {size(need)} of {memory}, does not fit beside what stays free."
 
 
 def too_short(count: int, noun: str, seen: Prospect) -> str:
-    what = f"a {ordinal(count + 1)}" if seen.more == 1 else _lower(_number(count + seen.more))
+    what = one_more(count) if seen.more == 1 else _lower(_number(count + seen.more))
     return f"{workers(count, noun)}: too few frames are left to try {what} ({_most(seen)} more frames/s)."
 
 

@@ -25,6 +25,8 @@ from simulated_auto import (
 )
 from simulated_machine import GB, Card, Scene, SimulatedMachine
 
+from dispatch import auto_words
+from dispatch.berths import MOST
 from dispatch.events import GoOnAsked, PauseAsked, Record, Send
 from dispatch.kinds import Kind, Searched
 from dispatch.model import Backend, Device, Outcome
@@ -192,12 +194,25 @@ def test_several_workers_at_once_are_tried_where_nearly_everything_idles(cards, 
     assert world.now < 1.4 * best, "one after the other 1.5 to 1.8 times as long"
 
 
+def test_it_says_where_it_stops_though_more_would_pay():
+    slow = replace(RIGGED, evaluate=12.0, gpu=0.05)
+    world = play_auto(slow, (Card(vram=96 * GB),), tasks=1500, cores=128, ram=256 * GB)
+    assert level(world) == MOST
+    assert said(world)[-1] == "16 workers per GPU: Auto starts no more than that on one device."
+    assert names(world).count("hold") == 1
+
+
 def test_no_more_are_tried_at_once_than_half_of_those_that_fit():
     cards = tuple(Card(vram=13 * GB) for _ in range(2))
     world = play_auto(RIGGED, cards, tasks=800, cores=64, ram=256 * GB)
     assert decisions(world)[0][1]["level"] == 3
     world = play_auto(RIGGED, FOUR[:2], tasks=800, cores=64, ram=22 * GB)
     assert decisions(world)[0][1]["level"] == 2
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "a second"), (7, "an eighth"), (10, "an 11th"), (12, "a 13th")])
+def test_one_more_has_its_article(count, words):
+    assert auto_words.one_more(count) == words
 
 
 @pytest.mark.parametrize("what", ["cards", "RAM"])
