@@ -7,7 +7,7 @@ Pure. Owns the points of a measurement and what they cost. It must not run anyth
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .measurement import Measurement, Point, Series, Way
@@ -29,8 +29,11 @@ TAIL = 1
 STEADY = (12.0, 6.0, 3.0, 0.0)
 """Seconds for which each run shall be watched, best first; 0: `LEAST` frames."""
 
-MOST_PER_DEVICE = 4
-"""Workers per device are not raised further."""
+STEPS = (1, 2, 3, 4, 6, 8, 12, 16)
+"""Workers per device, tried one after the other …"""
+
+PAYS = 1.02
+"""… as long as the step before gained more than this."""
 
 FACTORS = (0.125, 0.25, 0.5, 2.0, 4.0)
 """Work per frame, beside 1: parts and multiples of the samples, and of the pixels from a quarter on."""
@@ -38,18 +41,21 @@ FACTORS = (0.125, 0.25, 0.5, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the first run, one worker per device on all of them, told. Seconds."""
+    """What a run told, mostly the first one: one worker per device on all of them. Seconds."""
 
     load: float
     """From the start of a run until its workers render."""
     frame: float
     """Of one frame in one worker."""
+    workers: int = 1
+    """On each device, when it took that."""
 
     def of_frame(self, way: Way, factor: float = 1.0) -> float:
         """Seconds of one frame in one worker, as far as one can know it beforehand: rather too long."""
         if way.strategy is Strategy.COMBINED:
             return self.frame * factor * (0.3 + 0.7 / way.cards)
-        return self.frame * factor * (way.per_device if way.on_cpu else 1 + 0.7 * (way.per_device - 1))
+        more = way.per_device / self.workers - 1
+        return self.frame * factor * (1 + (1.0 if way.on_cpu else 0.7) * more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +145,30 @@ def more_work(measurement: Measurement, found: Sequence[Way], cost: Cost, there:
 
 def one_more(measurement: Measurement, points: Sequence[Point], way: Way, cost: Cost, there: int) -> Point:
     """Return the point of a way that was not planned, watched as long as the others."""
-    longest = max(_counted(point) * cost.of_frame(point.way) for point in points)
-    return Point(way, frames=_frames(measurement, way, cost, longest, there))
+    longest = max(_counted(point) * cost_of(point.way, points, cost).of_frame(point.way) for point in points)
+    return Point(way, frames=_frames(measurement, way, cost_of(way, points, cost), longest, there))
+
+
+def further(points: Sequence[Point], start: Way) -> Way | None:
+    """Return the way with the next number of workers per device; None: the last step did not pay, or was the last."""
+    rates = {step: point.rate if (point := _of(replace(start, per_device=step), points)) else None for step in STEPS}
+    for before, last, step in zip(STEPS, STEPS[1:], STEPS[2:], strict=False):
+        gained, base = rates[last], rates[before]
+        if not gained or not base or gained < base * PAYS:
+            return None
+        if rates[step] is None:
+            return replace(start, per_device=step)
+    return None
+
+
+def cost_of(way: Way, points: Sequence[Point], cost: Cost) -> Cost:
+    """Return what tells best what a way takes: the measured one with most workers below its own, else the first run."""
+    fewer = [replace(way, per_device=step) for step in STEPS if step <= way.per_device]
+    known = [point for one in fewer if (point := _of(one, points)) and point.rate]
+    if way.strategy is Strategy.COMBINED or not known:
+        return cost
+    last = known[-1].way
+    return replace(cost, frame=last.workers / known[-1].rate, workers=last.per_device)
 
 
 def seconds_of(point: Point, cost: Cost) -> float:
@@ -165,6 +193,11 @@ def spread(numbers: Sequence[int], count: int) -> list[int]:
     chosen = [numbers[place] for place in turned[:count]]
     beyond = max(numbers) + 1
     return chosen + list(range(beyond, beyond + count - len(chosen)))
+
+
+def _of(way: Way, points: Iterable[Point]) -> Point | None:
+    """The way with the scene as it is."""
+    return next((point for point in points if point.way == way and not point.by), None)
 
 
 def _settings(repeats: int) -> Iterator[tuple[int, float, int]]:

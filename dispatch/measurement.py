@@ -214,7 +214,7 @@ class Memory:
     vram_used: int | None
     """Most on any card."""
     vram_extra: int | None = None
-    """More on the card than with one worker less; None: unknown, or it is the first."""
+    """More on the card for each worker that the number before did not have; None: unknown, or it is the first."""
 
 
 @dataclass(frozen=True, slots=True)

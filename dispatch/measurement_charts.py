@@ -6,11 +6,13 @@ Owns their look. Pure; see `figures`.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from html import escape
 
 from . import figures
 from .figures import Figure
+from .measure_plan import STEPS
 from .measurement import Crossing, Measurement, Point, Series
 from .model import Strategy
 from .noise import Noise
@@ -134,7 +136,7 @@ def _over_cards(found: Measurement, title: str) -> Figure:
 
 def _colour(strategy: Strategy, per_device: int) -> int:
     """The same way has the same colour in every figure."""
-    return 0 if strategy is Strategy.COMBINED else per_device
+    return 0 if strategy is Strategy.COMBINED else bisect(STEPS, per_device)
 
 
 def _way(strategy: Strategy, per_device: int, *, on_cpu: bool = False) -> str:

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from . import caveats, frames, job, layout, measure, measure_plan, measure_run, recommendation, weights, wording
 from .job import Wish
+from .measure_memory import no_room
 from .measure_plan import Cost, Plan
 from .measurement import Measurement, Point, Run, State, Way
 from .model import Backend, DispatchError, Job, Strategy
 from .snapshot import Snapshot
+from .telemetry import Telemetry
 from .weights import Costs
 
 OVERTIME = 1.5
@@ -29,9 +31,6 @@ TOO_SHORT = 2.0
 
 BUSY = 95.0
 """Percent of the GPUs' time from which on a second worker can gain nothing to speak of."""
-
-PAYS = 1.02
-"""A worker more per card is tried after one that gained more than this."""
 
 Say = Callable[[str], object]
 
@@ -155,14 +154,12 @@ class Measuring:
         return point.with_run(ran.run)
 
     def _more_workers(self, start: Way) -> None:
-        """Try one worker more per device as long as that pays."""
-        for each in range(3, measure_plan.MOST_PER_DEVICE + 1):
-            last, before = (self._of(replace(start, per_device=each - less)) for less in (1, 2))
-            if last is None or before is None or last.rate < before.rate * PAYS:
-                return
-            new = measure_plan.one_more(
-                self._found, self._found.points, replace(start, per_device=each), self._cost, self._there
-            )
+        """Try more workers per device as long as that pays and they fit into memory."""
+        while way := measure_plan.further(self._found.points, start):
+            if words := self._no_room(way):
+                self._note(f"{way.words}: not tried, {words}.")
+                break
+            new = measure_plan.one_more(self._found, self._found.points, way, self._cost, self._there)
             if self._spent + self._takes(new) > OVERTIME * self._found.minutes * 60:
                 self._note(*caveats.left_out(Plan((), 1, (new.words,))))
                 return
@@ -172,6 +169,12 @@ class Measuring:
         best = recommendation.best_instances(self._found)
         if best is not None and best.way.per_device > 2:
             self._on_fewer_cards(best.way)
+
+    def _no_room(self, way: Way) -> str:
+        telemetry = Telemetry()
+        sample = telemetry.sample({})
+        telemetry.close()
+        return no_room(way, self._found.memory, self._found.devices, sample)
 
     def _on_fewer_cards(self, way: Way) -> None:
         """Ask how the best number of workers scales, if there is time."""
@@ -272,10 +275,8 @@ class Measuring:
     def _takes(self, point: Point) -> float:
         """Seconds of one run: as it was, else as it may be."""
         walls = [run.wall for run in point.good]
-        return sum(walls) / len(walls) if walls else measure_plan.seconds_of(point, self._cost)
-
-    def _of(self, way: Way) -> Point | None:
-        return next((p for p in self._found.points if p.way == way and not p.by and p.rate > 0), None)
+        cost = measure_plan.cost_of(point.way, self._found.points, self._cost)
+        return sum(walls) / len(walls) if walls else measure_plan.seconds_of(point, cost)
 
     def _note(self, *said: str) -> None:
         self._found = replace(self._found, notes=tuple(dict.fromkeys((*self._found.notes, *said))))

@@ -71,8 +71,10 @@ def memories(measurement: Measurement) -> tuple[Memory, ...]:
         if way.strategy is not Strategy.PER_DEVICE or not point.good or way.cards != _most_cards(measurement):
             continue
         used = _most(run.vram_used for run in point.good)
-        before = found[-1] if found and found[-1].per_device == way.per_device - 1 else None
-        extra = used - before.vram_used if before and used is not None and before.vram_used is not None else None
+        before = found[-1] if found else None
+        extra = None
+        if before and used is not None and before.vram_used is not None:
+            extra = (used - before.vram_used) // (way.per_device - before.per_device)
         ram, vram = _most(r.ram_each for r in point.good), _most(r.vram_each for r in point.good)
         found.append(Memory(way.per_device, ram, vram, used, extra))
     return tuple(found)

@@ -76,7 +76,7 @@ class Choices:
         description="How many Blenders share each GPU. Two are often faster for light scenes; each needs memory",
         default=1,
         min=1,
-        max=8,
+        max=16,
     )
     threads: IntProperty(
         name="CPU Threads",

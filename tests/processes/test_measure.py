@@ -31,7 +31,7 @@ def a_scene(place: Path, **script: object) -> Path:
     return write_blend(place / "shot.blend", **values)
 
 
-def prepared(place: Path, blend: Path, **options: object) -> Path:
+def prepared(place: Path, blend: Path, cards: int = 2, **options: object) -> Path:
     stat = blend.stat()
     task = Job(
         id=job.new_id("shot"),
@@ -42,7 +42,7 @@ def prepared(place: Path, blend: Path, **options: object) -> Path:
         frames="1-400",
         output=str(place / "final" / "####"),
         blender=command_line.FAKE,
-        devices=tuple(Device(name, "Fake H200", Backend.OPTIX, name[10:20]) for name, _, _ in CARDS),
+        devices=tuple(Device(name, "Fake H200", Backend.OPTIX, name[10:20]) for name, _, _ in CARDS[:cards]),
         blend_size=stat.st_size,
         blend_mtime_ns=stat.st_mtime_ns,
         limits=SHORT,
@@ -169,6 +169,27 @@ def test_a_worker_that_does_not_fit_ends_its_row_and_is_named(tmp_path: Path) ->
     assert found.recommendation is not None
     assert found.recommendation.per_device == 2
     assert "did not work" in found.recommendation.reason
+
+
+def test_workers_are_added_in_larger_steps_as_long_as_that_pays(tmp_path: Path) -> None:
+    """One thread prepares each frame: the card would do for ten of them."""
+    scene = a_scene(tmp_path, seconds=0.45, card_seconds=0.05, devices=CARDS[:1])
+    folder = prepared(tmp_path, scene, minutes=4.0, repeats=1, frames_per_point=6, cards=1)
+    found = measuring.run(folder, lambda line: None, FAKE_ENTRY)
+    assert found.state is State.COMPLETE
+    steps = [point.way.per_device for point in found.of(Series.CARDS)]
+    assert steps[:6] == [1, 2, 3, 4, 6, 8]
+    assert found.recommendation is not None
+    assert found.recommendation.per_device >= 6
+
+
+def test_what_would_not_fit_into_memory_is_not_tried_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "no_room", lambda way, *_: "each worker takes 9.0 GiB of VRAM")
+    folder = prepared(tmp_path, a_scene(tmp_path), minutes=0.5, repeats=1, frames_per_point=16)
+    found = measuring.run(folder, lambda line: None, FAKE_ENTRY)
+    assert found.state is State.COMPLETE
+    assert max(point.way.per_device for point in found.points) == 2
+    assert "3 per GPU on 2 GPUs: not tried, each worker takes 9.0 GiB of VRAM." in found.notes
 
 
 def test_a_scene_that_does_not_render_is_one_sentence(tmp_path: Path) -> None:

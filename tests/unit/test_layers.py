@@ -105,6 +105,7 @@ PURE = frozenset(
         "panel_words",
         "job_words",
         "measurement",
+        "measure_memory",
         "measure_plan",
         "measure_table",
         "steady",

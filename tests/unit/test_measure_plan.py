@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from measured import device, measurement
+from measured import point as measured_point
 
 from dispatch import measure_plan
 from dispatch.measure_plan import Cost
-from dispatch.measurement import Series, Way
+from dispatch.measurement import Point, Run, Series, Way
 from dispatch.model import Strategy
 from dispatch.timing import WARM_UP
 
@@ -91,6 +94,70 @@ def test_frames_lie_all_over_the_range_and_fewer_are_the_first_of_more():
 def test_a_short_scene_is_measured_beyond_its_end():
     assert measure_plan.spread([7], 3) == [7, 8, 9]
     assert sorted(measure_plan.spread([1, 2, 3], 5)) == [1, 2, 3, 4, 5]
+
+
+def measured(*rates):
+    """One, two, three, four, six … workers on one card, at these rates; 0: they did not work."""
+    ways = [Way(Strategy.PER_DEVICE, step, 1) for step in measure_plan.STEPS]
+    failed = (Run(0, 0.0, trouble="out of memory"),)
+    return [
+        measured_point(way, rate) if rate else Point(way, frames=48, runs=failed)
+        for way, rate in zip(ways, rates, strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rates", "step"),
+    [
+        ((1.0, 2.0), 3),
+        ((1.0, 1.01), None),
+        ((1.0, 2.0, 2.9), 4),
+        ((1.0, 2.0, 2.9, 3.9), 6),
+        ((1.0, 2.0, 2.9, 3.9, 5.8), 8),
+        ((1.0, 2.0, 2.9, 3.9, 5.8, 5.9), None),
+        ((1.0, 2.0, 0.0), None),
+        ((1.0, 2.0, 2.9, 3.9, 5.8, 7.8, 11.0, 15.0), None),
+        ((1.0,), None),
+    ],
+)
+def test_more_workers_follow_as_long_as_that_paid_and_worked(rates, step):
+    way = measure_plan.further(measured(*rates), Way(Strategy.PER_DEVICE, 1, 1))
+    assert (way.per_device if way else None) == step
+
+
+def test_points_with_other_work_say_nothing_about_more_workers():
+    other = [replace(one, by="samples") for one in measured(1.0, 2.0)]
+    assert measure_plan.further(other, Way(Strategy.PER_DEVICE, 1, 1)) is None
+
+
+def test_what_more_workers_take_is_reckoned_from_the_most_that_were_measured():
+    """A frame that one thread prepares takes twelve workers hardly longer than four; the first run cannot know that."""
+    cost, points = Cost(2.0, 1.0), measured(1.0, 2.0, 3.0, 4.0)
+    twelve, combined = Way(Strategy.PER_DEVICE, 12, 1), Way(Strategy.COMBINED, 1, 2)
+    assert cost.of_frame(twelve) == pytest.approx(8.7)
+    better = measure_plan.cost_of(twelve, points, cost)
+    assert (better.frame, better.workers) == (1.0, 4)
+    assert better.of_frame(twelve) == pytest.approx(2.4)
+    assert measure_plan.cost_of(twelve, measured(1.0, 0.0), cost).of_frame(twelve) == pytest.approx(8.7)
+    assert measure_plan.cost_of(combined, points, cost) is cost
+    assert measure_plan.cost_of(Way(Strategy.PER_DEVICE, 2, 1, on_cpu=True), [], cost).of_frame(
+        Way(Strategy.PER_DEVICE, 2, 1, on_cpu=True)
+    ) == pytest.approx(2.0)
+    new = measure_plan.one_more(measurement(), points, twelve, cost, 5000)
+    assert measure_plan.seconds_of(new, better) < measure_plan.seconds_of(new, cost) / 3
+
+
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_each_further_step_is_watched_as_long_as_the_first_ones(on_cpu):
+    """Not longer and longer, because the first run cannot know how quick the frames of more workers are."""
+    cost, points = Cost(2.0, 1.0), []
+    for step in measure_plan.STEPS:
+        way = Way(Strategy.PER_DEVICE, step, 1, on_cpu=on_cpu)
+        new = measure_plan.one_more(measurement(), points, way, cost, 5000) if points else Point(way, frames=14)
+        points.append(measured_point(way, float(step), series=new.series))
+        points[-1] = replace(points[-1], frames=new.frames)
+        assert new.frames / step <= 14
+    assert points[-1].frames / 16 > WARM_UP + measure_plan.LEAST
 
 
 def test_more_and_less_work_is_measured_in_both_ways_as_far_as_time_allows():
