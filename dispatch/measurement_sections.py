@@ -65,7 +65,7 @@ def _advice(found: Measurement) -> Html:
         parts.append(markup.tile("CPU threads per worker", str(advised.threads)))
     if best > 0:
         parts.append(markup.tile("Fastest measured", wording.rate(best)))
-    parts.append(markup.tile("Measured in", wording.count(found.done, "run"), f"{found.repeats} rounds"))
+    parts.append(markup.tile("Measured in", wording.count(found.done, "run"), wording.count(found.repeats, "round")))
     return markup.join([markup.tiles(parts), markup.note("Why:", advised.reason)])
 
 
