@@ -124,7 +124,7 @@ class Telemetry:
         milliwatts = self._ask("nvmlDeviceGetPowerUsage", handle)
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses", handle) or ()
         return CardSample(
-            load=fmean(loads) if loads else None,
+            load=round(fmean(loads), 1) if loads else None,
             vram_used=getattr(memory, "used", None),
             vram_total=getattr(memory, "total", None),
             temperature=_number(self._ask("nvmlDeviceGetTemperature", handle, 0)),  # 0: the sensor in the GPU
