@@ -7,11 +7,12 @@ Owns these sentences.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from . import host, layout, measure, noise, wording
 from .measure_plan import Plan
+from .measurement import Point
 from .model import Job
 
 
@@ -36,22 +37,27 @@ def from_the_start(folder: Path, measured: Job) -> Iterator[str]:
 
 def of_plan(plan: Plan, frames: int, minutes: float) -> Iterator[str]:
     """Yield the sentences on a plan for a scene with so many frames, and so much time."""
-    yield from left_out(plan)
-    if max(point.frames for point in plan.points) > frames:
-        yield (
-            f"The scene has {wording.count(frames, 'frame')}: frames after its end were rendered too, "
-            "so that every worker has enough."
-        )
+    yield from left_out(plan.left_out)
+    yield from beyond_the_end(plan.points, frames)
     if plan.repeats == 1:
         yield f"Every way was measured once: what one run scatters is not known and was taken for {noise.UNKNOWN * 100:.0f} %."
     if plan.seconds > minutes * 60:
         yield f"The shortest measurement of this scene takes about {wording.duration(plan.seconds)}."
 
 
-def left_out(plan: Plan) -> Iterator[str]:
+def left_out(words: Sequence[str]) -> Iterator[str]:
     """Yield what there is no time for."""
-    if plan.left_out:
-        yield f"Left out for lack of time: {wording.names(plan.left_out, 8)}."
+    if words:
+        yield f"Left out for lack of time: {wording.names(words, 8)}."
+
+
+def beyond_the_end(points: Iterable[Point], frames: int) -> Iterator[str]:
+    """Yield that some of these points render more frames than the scene has."""
+    if any(point.frames > frames for point in points):
+        yield (
+            f"The scene has {wording.count(frames, 'frame')}: frames after its end were rendered too, "
+            "so that every worker has enough."
+        )
 
 
 def _same_disk(folder: Path, output: Path) -> bool:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .capacity import MARGIN, RAM_KEPT, free_vram, kept_vram
-from .gauges import Sample
+from .gauges import CardSample, Sample
 from .measurement import Memory, Way
 from .model import Device
 from .wording import size
+
+UNTOLD = 4
+"""Workers per card that are tried where nobody tells what they need there."""
 
 
 def no_room(way: Way, known: Sequence[Memory], devices: Sequence[Device], sample: Sample) -> str:
@@ -23,16 +26,28 @@ def no_room(way: Way, known: Sequence[Memory], devices: Sequence[Device], sample
         devices: All that are measured; a way is on the first of them.
         sample: The machine while nothing is measured.
     """
-    if not known:
-        return ""
-    fewer = known[-1]
-    ram, free = fewer.ram_each or 0, sample.ram_available
-    if free is not None and MARGIN * ram * way.workers > free - RAM_KEPT * (sample.ram_total or 0):
-        return f"each worker takes {size(ram)} of RAM, and {size(free)} are free"
-    vram = fewer.vram_each or (fewer.vram_used or 0) // fewer.per_device
-    for device in devices[: way.cards]:
+    ram = int(MARGIN * way.workers * max((each.ram_each or 0 for each in known), default=0))
+    if sample.ram_available is not None:
+        room = max(0, sample.ram_available - int(RAM_KEPT * (sample.ram_total or 0)))
+        if ram > room:
+            return _words(way.workers, ram, "RAM", room)
+    for device in () if way.on_cpu else devices[: way.cards]:
         card = sample.cards.get(device.pci or "")
-        free = free_vram(card)
-        if card and free is not None and MARGIN * vram * way.per_device > free - kept_vram(card):
-            return f"each worker takes {size(vram)} of VRAM, and {size(free)} are free on {device.name}"
+        each, free = _vram(known, card), free_vram(card)
+        if card is None or free is None or not each:
+            if way.per_device > UNTOLD:
+                return f"nobody tells how much VRAM that takes on {device.name}"
+        elif (need := int(MARGIN * way.per_device * each)) > (room := max(0, free - kept_vram(card))):
+            return _words(way.per_device, need, f"VRAM on {device.name}", room)
     return ""
+
+
+def _vram(known: Sequence[Memory], card: CardSample | None) -> int:
+    """Return the most that one worker has had on a card: as told by process, else its part of what others did not have."""
+    others = (card.vram_used or 0) if card else 0
+    shares = [each.vram_each or ((each.vram_used or others) - others) // each.per_device for each in known]
+    return max(shares, default=0)
+
+
+def _words(workers: int, need: int, memory: str, room: int) -> str:
+    return f"{workers} workers may need {size(need)} of {memory}, and {size(room)} are free beside what is kept"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import mean
 
 from .measurement import Measurement, Point, Series, Way
 from .model import Strategy
@@ -34,6 +35,9 @@ STEPS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 PAYS = 1.02
 """… as long as the step before gained more than this."""
+
+LEAST_LOAD = 0.2
+"""Seconds until the workers of a run render, at least."""
 
 FACTORS = (0.125, 0.25, 0.5, 2.0, 4.0)
 """Work per frame, beside 1: parts and multiples of the samples, and of the pixels from a quarter on."""
@@ -128,29 +132,36 @@ def more_work(measurement: Measurement, found: Sequence[Way], cost: Cost, there:
     Where the time does not suffice the largest are left out.
     """
     steps = [("samples", factor) for factor in FACTORS] + [("resolution", factor) for factor in FACTORS[1:]]
+    costs = [cost_of(way, measurement.points, cost) for way in found]
     points: list[Point] = []
-    seconds, left_out = 0.0, []
+    left_out: list[str] = []
+    seconds = 0.0
     for by, factor in sorted(steps, key=lambda step: step[1]):
-        for way in found:
-            frames = _frames(measurement, way, cost, STEADY[1], there, factor)
-            point = Point(way, Series.WORK, factor, by, frames)
-            takes = seconds_of(point, cost)
-            if points and seconds + takes > measurement.minutes * 60.0:
-                left_out.append(point.words)
-                continue
-            seconds += takes
-            points.append(point)
+        these = [
+            Point(way, Series.WORK, factor, by, _frames(measurement, way, its, STEADY[1], there, factor))
+            for way, its in zip(found, costs, strict=True)
+        ]
+        takes = sum(seconds_of(point, its) for point, its in zip(these, costs, strict=True))
+        if points and seconds + takes > measurement.minutes * 60.0:
+            left_out += [point.words for point in these]  # one way without the others tells nothing
+            continue
+        seconds += takes
+        points += these
     return Plan(tuple(points), 1, tuple(left_out), seconds)
 
 
-def one_more(measurement: Measurement, points: Sequence[Point], way: Way, cost: Cost, there: int) -> Point:
+def one_more(measurement: Measurement, way: Way, cost: Cost, there: int) -> Point:
     """Return the point of a way that was not planned, watched as long as the others."""
+    points = measurement.points
     longest = max(_counted(point) * cost_of(point.way, points, cost).of_frame(point.way) for point in points)
     return Point(way, frames=_frames(measurement, way, cost_of(way, points, cost), longest, there))
 
 
 def further(points: Sequence[Point], start: Way) -> Way | None:
-    """Return the way with the next number of workers per device; None: the last step did not pay, or was the last."""
+    """Return the way with the next number of workers per device.
+
+    None: the last step did not pay or did not work, or there is none beyond it.
+    """
     rates = {step: point.rate if (point := _of(replace(start, per_device=step), points)) else None for step in STEPS}
     for before, last, step in zip(STEPS, STEPS[1:], STEPS[2:], strict=False):
         gained, base = rates[last], rates[before]
@@ -162,13 +173,22 @@ def further(points: Sequence[Point], start: Way) -> Way | None:
 
 
 def cost_of(way: Way, points: Sequence[Point], cost: Cost) -> Cost:
-    """Return what tells best what a way takes: the measured one with most workers below its own, else the first run."""
-    fewer = [replace(way, per_device=step) for step in STEPS if step <= way.per_device]
-    known = [point for one in fewer if (point := _of(one, points)) and point.rate]
-    if way.strategy is Strategy.COMBINED or not known:
+    """Return what tells best what a way takes, else ``cost``.
+
+    That is the measured one with most workers a device, no more than its own, on the fewest cards, no fewer than its own.
+    """
+    known = [
+        point
+        for point in points
+        if way.strategy is point.way.strategy is Strategy.PER_DEVICE
+        and (point.way.per_device <= way.per_device and point.way.cards >= way.cards)
+        and (point.rate and not point.by)
+    ]
+    if not known:
         return cost
-    last = known[-1].way
-    return replace(cost, frame=last.workers / known[-1].rate, workers=last.per_device)
+    last = max(known, key=lambda point: (point.way.per_device, -point.way.cards))
+    load = mean(run.wall - last.frames / run.rate for run in last.good)
+    return Cost(max(LEAST_LOAD, load), last.way.workers / last.rate, last.way.per_device)
 
 
 def seconds_of(point: Point, cost: Cost) -> float:

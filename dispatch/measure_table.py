@@ -142,7 +142,7 @@ def work_rows(found: Measurement) -> list[tuple[str, ...]]:
 def _memory(per_device: int, extra: int | None) -> str:
     if extra is None:
         return ""
-    return f"Worker {per_device} on a card takes {wording.size(max(0, extra))} of VRAM more."
+    return f"With {per_device} on a card each worker more takes {wording.size(max(0, extra))} of VRAM."
 
 
 def number(value: float) -> str:

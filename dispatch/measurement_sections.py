@@ -114,7 +114,7 @@ def _memory(found: Sequence[Memory]) -> Html:
     ]
     if not rows:
         return Html("")
-    head = ["", "RAM of a worker", "VRAM of a worker", "VRAM in use on a card", "More than with one less"]
+    head = ["", "RAM of a worker", "VRAM of a worker", "VRAM in use on a card", "Each worker more"]
     return markup.section("Memory", _known(head, rows, "Workers per device"))
 
 

@@ -69,6 +69,8 @@ class Measuring:
         self._entry = entry
         self._numbers = frames.parse(measured.frames)
         self._there = len(self._numbers)
+        self._room = frames.MOST_FRAMES
+        """Frames for whose pictures the disk has room."""
         self._spent = 0.0
         """Seconds of all runs, without waiting in line."""
         self._cost = Cost(0.0, 0.0)
@@ -149,46 +151,44 @@ class Measuring:
         if not ran.run.rate:
             raise DispatchError(f"The scene cannot be measured: {ran.run.trouble}.")
         frame = start.workers / ran.run.rate
-        self._cost = Cost(max(0.2, ran.run.wall - point.frames / start.workers * frame), frame)
-        self._there = min(self._there, measure_run.room(self._folder, ran.size))
+        self._cost = Cost(max(measure_plan.LEAST_LOAD, ran.run.wall - point.frames / start.workers * frame), frame)
+        self._room = measure_run.room(self._folder, ran.size)
+        self._there = min(self._there, self._room)
         return point.with_run(ran.run)
 
     def _more_workers(self, start: Way) -> None:
-        """Try more workers per device as long as that pays and they fit into memory."""
+        """Try more workers per device as long as that pays, and there are time, memory and disk for it."""
         while way := measure_plan.further(self._found.points, start):
-            if words := self._no_room(way):
+            new = measure_plan.one_more(self._found, way, self._cost, self._there)
+            if words := self._no_room(new):
                 self._note(f"{way.words}: not tried, {words}.")
                 break
-            new = measure_plan.one_more(self._found, self._found.points, way, self._cost, self._there)
-            if self._spent + self._takes(new) > OVERTIME * self._found.minutes * 60:
-                self._note(*caveats.left_out(Plan((), 1, (new.words,))))
-                return
-            self._found = replace(self._found, points=(*self._found.points, new))
-            self._plan(self._found.points, self._found.repeats)
-            self._round([new], 0)
+            if not self._has_time([new], OVERTIME):
+                self._note(*caveats.left_out([new.words]))
+                break
+            self._try([new])
         best = recommendation.best_instances(self._found)
         if best is not None and best.way.per_device > 2:
             self._on_fewer_cards(best.way)
 
-    def _no_room(self, way: Way) -> str:
+    def _no_room(self, point: Point) -> str:
+        """Say what is short for a point; empty: nothing."""
+        if point.frames > self._room:
+            return f"its {point.frames} pictures need more than half of what is free on the disk"
         telemetry = Telemetry()
         sample = telemetry.sample({})
         telemetry.close()
-        return no_room(way, self._found.memory, self._found.devices, sample)
+        return no_room(point.way, self._found.memory, self._found.devices, sample)
 
     def _on_fewer_cards(self, way: Way) -> None:
         """Ask how the best number of workers scales, if there is time."""
-        spent, fewer = self._spent, []
-        for cards in measure_plan.counts(way.cards)[:-1]:
-            new = measure_plan.one_more(
-                self._found, self._found.points, replace(way, cards=cards), self._cost, self._there
-            )
-            spent += self._found.repeats * self._takes(new)
-            if spent + (self._found.seconds_left or 0.0) < self._found.minutes * 60:
-                fewer.append(new)
-        self._found = replace(self._found, points=(*self._found.points, *fewer))
-        self._plan(self._found.points, self._found.repeats)
-        self._round(fewer, 0)
+        fewer = [
+            measure_plan.one_more(self._found, replace(way, cards=cards), self._cost, self._there)
+            for cards in measure_plan.counts(way.cards)[:-1]
+        ]
+        while fewer and not self._has_time(fewer, 1.0):
+            self._note(*caveats.left_out([fewer.pop().words]))
+        self._try(fewer)
 
     def _more_and_less_work(self) -> None:
         best = recommendation.best_instances(self._found)
@@ -196,13 +196,22 @@ class Measuring:
         if best is None or not combined:
             self._note("Work per frame was not measured: there is no combined device to compare with.")
             return
-        ways = [best.way, *combined]
-        plan = measure_plan.more_work(self._found, ways, self._cost, self._there)
-        self._note(*caveats.left_out(plan))
+        plan = measure_plan.more_work(self._found, [best.way, *combined], self._cost, self._there)
+        self._note(*caveats.left_out(plan.left_out))
         self._spent = 0.0
-        self._found = replace(self._found, points=(*self._found.points, *plan.points))
+        self._try(plan.points)
+
+    def _has_time(self, points: Sequence[Point], times: float) -> bool:
+        """Whether these fit, with all repeats, into so many times the minutes given, after all that is still to come."""
+        more = self._found.repeats * sum(self._takes(point) for point in points)
+        return self._spent + (self._found.seconds_left or 0.0) + more <= times * self._found.minutes * 60
+
+    def _try(self, points: Sequence[Point]) -> None:
+        """Run these once, and with the others from now on."""
+        self._found = replace(self._found, points=(*self._found.points, *points))
+        self._note(*caveats.beyond_the_end(points, len(self._numbers)))
         self._plan(self._found.points, self._found.repeats)
-        self._round(plan.points, 0)
+        self._round(points, 0)
 
     # --- one round, one run ---------------------------------------------------------------------------------------
 
@@ -282,12 +291,8 @@ class Measuring:
         self._found = replace(self._found, notes=tuple(dict.fromkeys((*self._found.notes, *said))))
 
     def _end(self, state: State) -> None:
-        self._found = measure.write(
-            self._folder,
-            recommendation.concluded(
-                replace(self._found, state=state, current="", seconds_left=0.0, planned=self._found.done)
-            ),
-        )
+        ended = replace(self._found, state=state, current="", seconds_left=0.0, planned=self._found.done)
+        self._found = measure.write(self._folder, recommendation.concluded(ended))
 
 
 def _key(point: Point) -> Key:

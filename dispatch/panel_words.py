@@ -129,9 +129,9 @@ def _each(devices: Sequence[Device], workers: int) -> str:
     each, rest = divmod(workers, len(devices))
     if not each:
         return "one per frame"
-    if rest:
-        return f"up to {_NUMBERS[min(each + 1, 8)]} per {_unit(devices)}"
-    return f"{_NUMBERS[each] if each < len(_NUMBERS) else each} per {_unit(devices)}"
+    most = each + bool(rest)
+    number = _NUMBERS[most] if most < len(_NUMBERS) else str(most)
+    return f"{'up to ' * bool(rest)}{number} per {_unit(devices)}"
 
 
 # ---------------------------------------------------------------- devices

@@ -55,15 +55,15 @@ def _count(way: str) -> tuple[int, int]:
     return int(count), int(threads or 0)
 
 
-def rates(results: Sequence[Measured]) -> list[float]:
-    """Return the frames per second of the repeats that gave some; of those that mean little only where all do."""
+def good(results: Sequence[Measured]) -> list[Measured]:
+    """Return the repeats that gave a rate; those of which it means little only where all do."""
     told = [result for result in results if result.rate]
-    return [result.rate for result in told if not result.error] or [result.rate for result in told]
+    return [result for result in told if not result.error] or told
 
 
 def rate(results: Sequence[Measured]) -> float:
     """Return their median; 0: there is none."""
-    return median(rates(results) or [0.0])
+    return median([result.rate for result in good(results)] or [0.0])
 
 
 def _table(head: str, rows: Sequence[Sequence[str]]) -> list[str]:
@@ -73,7 +73,7 @@ def _table(head: str, rows: Sequence[Sequence[str]]) -> list[str]:
 def _middle(results: Sequence[Measured]) -> Measured:
     """The repeat whose rate is the median, or next to it."""
     speed = rate(results)
-    return min((r for r in results if r.rate), key=lambda r: abs(r.rate - speed), default=results[0])
+    return min(good(results), key=lambda result: abs(result.rate - speed), default=results[0])
 
 
 def _speed_row(way: str, ways: Mapping[str, list[Measured]]) -> list[str]:
@@ -113,7 +113,7 @@ def words(way: str) -> str:
 
 
 def _speed(results: Sequence[Measured]) -> str:
-    told = rates(results)
+    told = [result.rate for result in good(results)]
     if not told:
         return "–"
     return f"{median(told):.3g}" + (f" ({min(told):.3g}–{max(told):.3g})" if len(told) > 1 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import command_line
@@ -14,8 +15,9 @@ from fake_scene import write_blend
 from waiting import until
 
 from dispatch import job, measure, measure_table, measuring
+from dispatch.gauges import Sample
 from dispatch.job import Wish
-from dispatch.measurement import Measurement, Series, State
+from dispatch.measurement import Measurement, Memory, Series, State, Way
 from dispatch.model import Backend, Device, DispatchError, Job, Outcome, Strategy
 
 CARDS = [[f"CUDA_Fake_0000:{n:02x}:00_OptiX", "Fake H200", "OPTIX"] for n in (0x1B, 0x2C)]
@@ -171,8 +173,11 @@ def test_a_worker_that_does_not_fit_ends_its_row_and_is_named(tmp_path: Path) ->
     assert "did not work" in found.recommendation.reason
 
 
-def test_workers_are_added_in_larger_steps_as_long_as_that_pays(tmp_path: Path) -> None:
+def test_workers_are_added_in_larger_steps_as_long_as_that_pays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One thread prepares each frame: the card would do for ten of them."""
+    monkeypatch.setattr(measuring, "no_room", lambda *_: "")
     scene = a_scene(tmp_path, seconds=0.45, card_seconds=0.05, devices=CARDS[:1])
     folder = prepared(tmp_path, scene, minutes=4.0, repeats=1, frames_per_point=6, cards=1)
     found = measuring.run(folder, lambda line: None, FAKE_ENTRY)
@@ -184,12 +189,19 @@ def test_workers_are_added_in_larger_steps_as_long_as_that_pays(tmp_path: Path) 
 
 
 def test_what_would_not_fit_into_memory_is_not_tried_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "no_room", lambda way, *_: "each worker takes 9.0 GiB of VRAM")
+    asked = []
+
+    def no_room(way: Way, known: Sequence[Memory], devices: Sequence[Device], sample: Sample) -> str:
+        asked.append((way.words, [each.per_device for each in known], len(devices), bool(sample.ram_total)))
+        return "6 workers may need 9.0 GiB"
+
+    monkeypatch.setattr(measuring, "no_room", no_room)
     folder = prepared(tmp_path, a_scene(tmp_path), minutes=0.5, repeats=1, frames_per_point=16)
     found = measuring.run(folder, lambda line: None, FAKE_ENTRY)
     assert found.state is State.COMPLETE
+    assert asked == [("3 per GPU on 2 GPUs", [1, 2], 2, True)]
     assert max(point.way.per_device for point in found.points) == 2
-    assert "3 per GPU on 2 GPUs: not tried, each worker takes 9.0 GiB of VRAM." in found.notes
+    assert "3 per GPU on 2 GPUs: not tried, 6 workers may need 9.0 GiB." in found.notes
 
 
 def test_a_scene_that_does_not_render_is_one_sentence(tmp_path: Path) -> None:

@@ -295,6 +295,8 @@ def test_a_repeat_that_means_little_counts_where_there_is_no_other_only() -> Non
     assert table.rate([doubted, result("2", 10.0), result("2", 12.0)]) == 11.0
     assert "| 11 (10–12) |" in table.page([doubted, result("2", 10.0), result("2", 12.0)], [])
     assert table.rate([doubted]) == 6.0
+    odd = result("2", 11.0, error="seen for 8 s only", phases={"render": 9.0})
+    assert "9.000" not in table.page([result("2", 10.0), result("2", 12.0), odd], []), "nor do its phases"
 
 
 def test_results_survive_their_file() -> None:

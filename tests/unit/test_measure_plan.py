@@ -143,7 +143,9 @@ def test_what_more_workers_take_is_reckoned_from_the_most_that_were_measured():
     assert measure_plan.cost_of(Way(Strategy.PER_DEVICE, 2, 1, on_cpu=True), [], cost).of_frame(
         Way(Strategy.PER_DEVICE, 2, 1, on_cpu=True)
     ) == pytest.approx(2.0)
-    new = measure_plan.one_more(measurement(), points, twelve, cost, 5000)
+    on_four = [measured_point(replace(twelve, cards=4), 24.0), *measured(1.0, 2.0)]
+    assert measure_plan.cost_of(twelve, on_four, cost).of_frame(twelve) == 2.0, "no slower on fewer cards"
+    new = measure_plan.one_more(measurement(points), twelve, cost, 5000)
     assert measure_plan.seconds_of(new, better) < measure_plan.seconds_of(new, cost) / 3
 
 
@@ -153,7 +155,7 @@ def test_each_further_step_is_watched_as_long_as_the_first_ones(on_cpu):
     cost, points = Cost(2.0, 1.0), []
     for step in measure_plan.STEPS:
         way = Way(Strategy.PER_DEVICE, step, 1, on_cpu=on_cpu)
-        new = measure_plan.one_more(measurement(), points, way, cost, 5000) if points else Point(way, frames=14)
+        new = measure_plan.one_more(measurement(points), way, cost, 5000) if points else Point(way, frames=14)
         points.append(measured_point(way, float(step), series=new.series))
         points[-1] = replace(points[-1], frames=new.frames)
         assert new.frames / step <= 14

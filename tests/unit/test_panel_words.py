@@ -107,6 +107,7 @@ def test_a_test_render_says_what_it_changes(resolution: int, samples: int, step:
         (nvidia(8), Strategy.PER_DEVICE, {"tasks": 3}, "3 workers: one per frame"),
         (nvidia(4), Strategy.PER_DEVICE, {"per_device": 2}, "8 workers: two per GPU"),
         (nvidia(4), Strategy.PER_DEVICE, {"per_device": 2, "tasks": 6}, "6 workers: up to two per GPU"),
+        (nvidia(2), Strategy.PER_DEVICE, {"per_device": 12, "tasks": 19}, "19 workers: up to 10 per GPU"),
         (nvidia(2), Strategy.COMBINED, {}, "1 worker: both GPUs on each frame"),
         (nvidia(1), Strategy.COMBINED, {}, "1 worker on the GPU"),
         ((*nvidia(2), AMD), Strategy.PER_DEVICE, {}, "3 workers: one per GPU (OptiX and HIP)"),
