@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is measured: which ways to use the cards, on which frames, how often, so that it fits into the time given.
 
-Pure. Owns the points of a measurement and what they cost. It must not run anything, nor judge what came of it.
+Pure. Owns the points of a measurement, what they cost, and whether one more is worth asking. It must not run anything,
+nor say which way is best.
 """
 
 from __future__ import annotations

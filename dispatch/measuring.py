@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,10 +176,8 @@ class Measuring:
         """Say what is short for a point; empty: nothing."""
         if point.frames > self._room:
             return f"its {point.frames} pictures need more than half of what is free on the disk"
-        telemetry = Telemetry()
-        sample = telemetry.sample({})
-        telemetry.close()
-        return no_room(point.way, self._found.memory, self._found.devices, sample)
+        with closing(Telemetry()) as telemetry:
+            return no_room(point.way, self._found.memory, self._found.devices, telemetry.sample({}))
 
     def _on_fewer_cards(self, way: Way) -> None:
         """Ask how the best number of workers scales, if there is time."""
@@ -186,9 +185,11 @@ class Measuring:
             measure_plan.one_more(self._found, replace(way, cards=cards), self._cost, self._there)
             for cards in measure_plan.counts(way.cards)[:-1]
         ]
-        while fewer and not self._has_time(fewer, 1.0):
-            self._note(*caveats.left_out([fewer.pop().words]))
-        self._try(fewer)
+        asked = len(fewer)
+        while asked and not self._has_time(fewer[:asked], 1.0):
+            asked -= 1
+        self._note(*caveats.left_out([point.words for point in fewer[asked:]]))
+        self._try(fewer[:asked])
 
     def _more_and_less_work(self) -> None:
         best = recommendation.best_instances(self._found)
